@@ -1,0 +1,126 @@
+"""适配器契约: what every way of talking to a city must do; judged by tests/adapters/test_contract.py.
+
+An adapter translates and transports. It has no queue, no retry, no routing and no keys of its own: secrets, the
+clock and the files are handed to it. `deliver` may be called again with the same `message_id`; whether that is
+allowed after an unclear answer is the profile's `duplicates`, decided by the gateway, not here.
+
+Errors, all from schemas.errors:
+  PartnerUnavailable  nothing was booked, send the same message again later
+  PartnerAmbiguous    sent, but whether it was booked is not known
+  PartnerRefused      a business reason; sending again will not help
+  PartnerProtocol     an answer the profile does not describe; a person must look
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from schemas.application import StoredFile
+from schemas.message import Acknowledgement, OutboundMessage, ProgressReport, RemoteFile
+
+if TYPE_CHECKING:
+    from adapters.profile import CityProfile
+
+
+class FileSource(Protocol):
+    """文件来源: gives the bytes of a stored file in chunks, without holding the whole of it."""
+
+    def open(self, file: StoredFile) -> AsyncIterator[bytes]:
+        """Chunks of at most 256 KiB, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterContext:
+    """What an adapter needs from above.
+
+    `secret` maps a name used in the profile to its value and raises KeyError for one that is not configured;
+    it is asked on every use, so that a rotated secret needs no restart.
+    `nonce` gives a fresh random token.
+    """
+
+    now: Callable[[], datetime]
+    secret: Callable[[str], str]
+    nonce: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """A partner's call to /v1/callbacks/{city} as it came: header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """An authenticated callback. The gateway stores `nonce` until `expires_at` and refuses it a second time."""
+
+    nonce: str
+    expires_at: datetime
+    reports: tuple[ProgressReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one poll brought. `cursor` is stored with the reports; `token` goes back to `acknowledge` after that."""
+
+    reports: tuple[ProgressReport, ...]
+    cursor: str | None = None
+    token: Any = None
+    more: bool = False
+    """Whether the partner has more right now."""
+
+
+class Adapter(Protocol):
+    """城市适配器: one partner city, spoken to in its own way."""
+
+    @property
+    def profile(self) -> "CityProfile":
+        """The city's profile this adapter was built from."""
+        ...
+
+    async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
+        """Hand the application and its files to the partner; return once the partner has it durably."""
+        ...
+
+    async def find(self, message: OutboundMessage) -> Acknowledgement | None:
+        """Ask whether the partner already has this message; None = it answered that it has not.
+
+        PartnerUnavailable when it cannot be asked now. Called only where `duplicates` is query_first.
+        """
+        ...
+
+    async def collect(self, cursor: str | None) -> Collected:
+        """Poll for progress since `cursor`. Called only where the profile has a `collection` section."""
+        ...
+
+    async def acknowledge(self, collected: Collected) -> None:
+        """Tell the partner that what was collected is stored here. Repeating it must do no harm."""
+        ...
+
+    def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
+        """The bytes of a result file, in chunks. Digests are compared by the gateway."""
+        ...
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """Authenticate and translate a callback. Pure but for the clock.
+
+        Unauthenticated for a wrong signature or a stale time; Malformed or Invalid for a body that cannot be read.
+        """
+        ...
+
+    def callback_reply(self) -> Mapping[str, Any]:
+        """The JSON body the partner expects for a callback that was taken."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise PartnerUnavailable unless the partner answers."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...

@@ -1,0 +1,187 @@
+"""方言: a city's words for ours, compiled once from its profile: objects going out, reports coming in."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from adapters.expression_functions import Unmappable
+from adapters.expressions import Evaluate, ExpressionError, Tables, compile_expression
+from adapters.operations import Code, Meaning, ReportMap
+from schemas.message import OutboundMessage, ProgressReport, Step
+from schemas.model import Model
+
+Place = tuple[str | int, ...]
+"""位置 in a profile: the keys that lead there."""
+_UNKNOWN = Meaning(step=Step.UNKNOWN)
+
+
+class DialectError(Exception):
+    """方言有误: something at `place` of a profile does not compile."""
+
+    def __init__(self, place: Place, message: str, message_zh: str) -> None:
+        super().__init__(message)
+        self.place, self.message, self.message_zh = place, message, message_zh
+
+
+class Dialect(Model):
+    """代码表 of a city: ours → theirs. The other direction is derived, or given where two of ours share a code."""
+
+    tables: dict[str, dict[str, Code]] = {}
+    reverse: dict[str, dict[Code, str]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _reverses_a_table(self) -> Self:
+        if extra := sorted(self.reverse.keys() - self.tables.keys()):
+            raise ValueError(f"reverse中的{extra}不在tables中 / {extra} in reverse are not in tables")
+        return self
+
+    def reversed_tables(self) -> dict[str, Mapping[str, str]]:
+        """Theirs → ours, for each table where that is unambiguous."""
+        derived: dict[str, Mapping[str, str]] = dict(self.reverse)
+        for name, table in self.tables.items():
+            if name not in derived and len(set(table.values())) == len(table):
+                derived[name] = {theirs: ours for ours, theirs in table.items()}
+        return derived
+
+
+class Compiler:
+    """编译器: turns what a profile says into functions; every error names its place."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._tables: Tables = dialect.tables
+        self._reverse: Tables = dialect.reversed_tables()
+
+    def expression(self, text: str, place: Place) -> Evaluate:
+        """One expression. Raises DialectError."""
+        try:
+            return compile_expression(text, self._tables, self._reverse)
+        except ExpressionError as error:
+            raise DialectError(place, error.message, error.message_zh) from None
+
+    def optional(self, text: str | None, place: Place) -> Evaluate:
+        """One expression, or always null. Raises DialectError."""
+        return (lambda _value: None) if text is None else self.expression(text, place)
+
+    def expressions(self, texts: Mapping[str, str], place: Place) -> dict[str, Evaluate]:
+        """Several expressions by name. Raises DialectError."""
+        return {name: self.expression(text, (*place, name)) for name, text in texts.items()}
+
+    def tree(self, tree: Any, place: Place) -> Evaluate:
+        """A partner's object: a leaf is an expression, {each, object} a list, `name?` is left out when null.
+
+        Raises DialectError.
+        """
+        if isinstance(tree, str):
+            return self.expression(tree, place)
+        if not isinstance(tree, dict):
+            raise DialectError(place, "must be an expression or an object", "应为表达式或对象")
+        if tree.keys() == {"each", "object"}:
+            return self._each(tree, place)
+        always = [(name, self.tree(part, (*place, name))) for name, part in tree.items() if not name.endswith("?")]
+        maybe = [(name[:-1], self.tree(part, (*place, name))) for name, part in tree.items() if name.endswith("?")]
+        return _object(tuple(name.removesuffix("?") for name in tree), always, maybe)
+
+    def _each(self, tree: Mapping[str, Any], place: Place) -> Evaluate:
+        values = self.tree(tree["each"], (*place, "each"))
+        part = self.tree(tree["object"], (*place, "object"))
+        return lambda value: [part(one) for one in values(value) or ()]
+
+
+def _object(
+    names: tuple[str, ...], always: list[tuple[str, Evaluate]], maybe: list[tuple[str, Evaluate]]
+) -> Evaluate:
+    if not maybe:
+        return lambda value: {name: part(value) for name, part in always}
+    parts, droppable = dict([*always, *maybe]), frozenset(name for name, _ in maybe)
+    ordered = [(name, parts[name], name in droppable) for name in names]
+
+    def build(value: Any) -> dict[str, Any]:
+        built = {}
+        for name, part, may_drop in ordered:
+            found = part(value)
+            if found is not None or not may_drop:
+                built[name] = found
+        return built
+
+    return build
+
+
+def message_words(message: OutboundMessage) -> dict[str, Any]:
+    """报文的词: the message as the dialect sees it: JSON values, and `materials`, one per file or paper.
+
+    A material is {code, name, source, copies, file, uploaded}; `file` is null for a paper or a licence without a
+    file, `uploaded` is filled in once a partner has given the file its number.
+    """
+    words: dict[str, Any] = message.model_dump(mode="json")
+    words["materials"] = list(_materials(words))
+    return words
+
+
+def _materials(words: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    listed = {material["material_code"]: material for material in words["application"]["materials"]}
+    with_files = set()
+    for outbound in words["files"]:
+        code, file = outbound["material_code"], outbound["file"]
+        with_files.add(code)
+        material = listed.get(code)
+        yield {
+            "code": code,
+            "name": outbound["material_name"] or file["name"],
+            "source": material["source"] if material else "uploaded",
+            "copies": material["copies"] if material else 1,
+            "file": file,
+            "uploaded": None,
+        }
+    for code, material in listed.items():
+        if code not in with_files:
+            common = {"source": material["source"], "copies": material["copies"]}
+            yield {"code": code, "name": code, **common, "file": None, "uploaded": None}
+
+
+class Reports:
+    """进度译者: one ReportMap, compiled. `noted` counts the codes that change nothing."""
+
+    def __init__(self, report_map: ReportMap, compiler: Compiler, place: Place, city: str) -> None:
+        self.noted: Counter[str] = Counter()
+        self._city, self._steps, self._noted_codes = city, report_map.steps, frozenset(report_map.noted)
+        self._code = compiler.expression(report_map.code, (*place, "code"))
+        self._identity = compiler.expression(report_map.identity, (*place, "identity"))
+        given = {
+            "application_id": report_map.application_id,
+            "occurred_at": report_map.occurred_at,
+            "partner_sequence": report_map.sequence,
+            "case_number": report_map.case_number,
+            "reason": report_map.reason,
+            "files": report_map.files,
+        }
+        self._fields = [
+            (name, compiler.expression(text, (*place, name.removeprefix("partner_"))))
+            for name, text in given.items()
+            if text is not None
+        ]
+
+    def read(self, row: Any) -> ProgressReport | None:
+        """The report a row means; None for a noted code. Raises Unmappable."""
+        found = self._code(row)
+        code = None if found is None else str(found)
+        if code in self._noted_codes:
+            self.noted[str(code)] += 1
+            return None
+        meaning = _UNKNOWN if code is None else self._steps.get(code, _UNKNOWN)
+        fields = {name: value for name, part in self._fields if (value := part(row)) is not None and value != ""}
+        try:
+            return ProgressReport(
+                report_id=f"{self._identity(row)}:{code}"[:200],
+                deciding_city=self._city,
+                step=meaning.step,
+                outcome=meaning.outcome,
+                licence_issued=meaning.licence_issued,
+                partner_code=code[:200] if code else None,
+                **fields,
+            )
+        except ValidationError as error:
+            field = str(error.errors()[0]["loc"][0])
+            raise Unmappable(f"the report's {field} cannot be read", f"进度的{field}无法识别") from None

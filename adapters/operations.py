@@ -1,0 +1,208 @@
+"""接口操作: what a profile may say about calling a city and about reading what it reports; data only."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from schemas.message import Outcome, Step
+from schemas.model import Model
+
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+"""JMESPath, compiled in adapters/expressions.py."""
+Tree = dict[str, Any]
+"""对方报文树: the partner's object with an Expression at each leaf, compiled in adapters/dialect.py."""
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}$")]
+"""密钥名: which secret, never the secret."""
+Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+Code = Annotated[str, StringConstraints(max_length=100)]
+
+
+class Meaning(Model):
+    """状态含义: what a partner's status code means in our words."""
+
+    step: Step
+    outcome: Outcome | None = None
+    licence_issued: bool | None = None
+
+
+class ReportMap(Model):
+    """进度映射: how one kind of row or callback becomes a progress report.
+
+    A code in `steps` is translated, one in `noted` is counted and changes nothing, any other becomes UNKNOWN (待核).
+    """
+
+    code: Expression
+    """The partner's own status code, as text; parts joined where one column is not enough."""
+    steps: dict[Code, Meaning]
+    noted: tuple[Code, ...] = ()
+    identity: Expression
+    """What makes two reports the same one; the code is added to it."""
+    application_id: Expression
+    occurred_at: Expression
+    sequence: Expression | None = None
+    """Only a number that counts within one case."""
+    case_number: Expression | None = None
+    reason: Expression | None = None
+    files: Expression | None = None
+    """A list of {reference, name, size_bytes, sha256, sm3}; the last three may be null."""
+
+    @model_validator(mode="after")
+    def _a_code_means_one_thing(self) -> Self:
+        if both := sorted(self.steps.keys() & set(self.noted)):
+            raise ValueError(f"代码{both}同时列于steps与noted / codes {both} are both in steps and in noted")
+        return self
+
+
+class Answers(Model):
+    """应答判定: what the code in an HTTP 2xx answer means; any other code is for a person (partner.protocol)."""
+
+    code: Expression
+    accepted: Annotated[tuple[Code, ...], Field(min_length=1)]
+    duplicate: tuple[Code, ...] = ()
+    refused: tuple[Code, ...] = ()
+    later: tuple[Code, ...] = ()
+    absent: tuple[Code, ...] = ()
+
+    @model_validator(mode="after")
+    def _a_code_means_one_thing(self) -> Self:
+        codes = [*self.accepted, *self.duplicate, *self.refused, *self.later, *self.absent]
+        if len(set(codes)) != len(codes):
+            raise ValueError("同一应答码有两种含义 / an answer code has two meanings")
+        return self
+
+
+class Call(Model):
+    """调用: where to; `{name}` in the path is a value of the input."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^/[^?#\s]*$")]
+    query: dict[str, Expression] = {}
+
+
+class UploadCall(Call):
+    """文件上传: before the application, one call per file; the bytes are the body."""
+
+    reference: Expression
+    """The partner's number of the file; the materials of the application carry it as `uploaded`."""
+    sha256: Expression | None = None
+
+
+class SubmitCall(Call):
+    """申报."""
+
+    body: Tree
+    case_number: Expression | None = None
+    partner_reference: Expression | None = None
+
+
+class QueryCall(Call):
+    """查重: whether the partner has a message."""
+
+    case_number: Expression
+
+
+class ProgressCall(Call):
+    """进度轮询: page by page; input is `cursor` (text) and `limit` (number)."""
+
+    rows: Expression
+    next: Expression
+    start: str = "0"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class RestOperations(Model):
+    """REST接口."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")]
+    answers: Answers
+    upload: UploadCall | None = None
+    submit: SubmitCall
+    query: QueryCall | None = None
+    progress: ProgressCall | None = None
+    download: Call | None = None
+    ping: Call | None = None
+
+
+class Condition(Model):
+    """条件 on one column: exactly one of the three."""
+
+    filled: bool | None = None
+    equals: str | None = None
+    differs: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("条件应为filled、equals、differs之一 / a condition is one of filled, equals, differs")
+        return self
+
+
+class FileTable(Model):
+    """文件表 on the city's side: rows that belong to a row of a source."""
+
+    table: Column
+    key: Column
+    link: Column
+    """The column that holds the key of the row they belong to."""
+    columns: tuple[Column, ...]
+    content: Column
+
+
+class Source(Model):
+    """来源表: rows to be collected; `done` marks them once they are stored here."""
+
+    table: Column
+    key: Column
+    columns: tuple[Column, ...]
+    where: Annotated[dict[Column, Condition], Field(min_length=1)]
+    order: Annotated[tuple[Column, ...], Field(min_length=1)]
+    done: Annotated[dict[Column, Expression], Field(min_length=1)]
+    """Column → value; input is `now`."""
+    files: FileTable | None = None
+
+
+class MaterialTable(Model):
+    """材料表: one row per file or paper; input is the message's words and `material`."""
+
+    table: Column
+    row: Tree
+    content: Column
+
+
+class SubmitTable(Model):
+    """申报表: one row per message; `key` tells a message that is already there."""
+
+    table: Column
+    key: Column
+    row: Tree
+    materials: MaterialTable
+
+
+class ExchangeOperations(Model):
+    """前置库接口: reports of source `x` are read by `reports.x`."""
+
+    database_url: SecretName
+    """Name of the secret that holds the SQLAlchemy URL: it usually contains a password."""
+    submit: SubmitTable
+    sources: dict[str, Source]
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class TifAuth(Model):
+    """TIF网关 headers."""
+
+    scheme: Literal["tif"]
+    paasid: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
+    token: SecretName
+
+
+class NationalExchangeAuth(Model):
+    """国家数据共享交换平台 headers."""
+
+    scheme: Literal["national_exchange"]
+    service_id: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
+    sender_id: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
+    appsecret: SecretName
+
+
+Auth = Annotated[TifAuth | NationalExchangeAuth, Field(discriminator="scheme")]
+"""鉴权方式."""

@@ -1,0 +1,56 @@
+"""tongban serve: API and lanes in one process, until SIGTERM."""
+
+import asyncio
+import signal
+
+import structlog
+
+from gateway.cli.running import run_gateway
+from gateway.settings import Settings
+from gateway.wiring import Services
+
+log = structlog.get_logger()
+
+
+def serve(*, host: str | None = None, port: int | None = None, no_lanes: bool = False) -> int:
+    """运行网关: serve the API and deliver messages in one process.
+
+    SIGTERM or Ctrl-C stops it: no new requests, what is in flight finishes within TONGBAN_GRACE_S (20 s), the rest
+    stays in the outbox for the next start. Settings are TONGBAN_* variables; see docs/operations.md.
+
+    Parameters
+    ----------
+    host
+        Address to listen on; default TONGBAN_HOST or 127.0.0.1.
+    port
+        Port; 0 = any free one; default TONGBAN_PORT or 8080.
+    no_lanes
+        Accept and store only; deliver nothing.
+    """
+    given = {"host": host, "port": port, "lanes": False if no_lanes else None}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    asyncio.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    async def started(services: Services, url: str) -> None:
+        if not services.catalogue.items:
+            log.warning("gateway.no_seeds", hint="run: tongban seed")
+        log.info(
+            "gateway.started",
+            url=url,
+            docs=f"{url}/docs",
+            city=settings.city,
+            database=services.db.name,
+            lanes=settings.lanes,
+            cities=sorted(services.adapters),
+        )
+
+    await run_gateway(settings, stop, started)
+    log.info("gateway.stopped")

@@ -1,0 +1,1 @@
+"""投递: one lane per city; every message ends in exactly one outcome."""

@@ -1,0 +1,119 @@
+"""一次投递: one try at the partner, quick retries included. The only place that uses tenacity.
+
+After an unclear send the profile's `duplicates` decides: idempotent → send again; query_first → ask the partner,
+and send again only if it says it has nothing and can no longer book the earlier one (`settle_s`); unsafe → a person.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from adapters.contract import Adapter, FileSource
+from gateway.delivery.outcome import Deferred, Delivered, Held, Outcome
+from gateway.domain.backoff import DEFAULT_DELAYS_S, next_delay
+from schemas.errors import CrossCityError, PartnerAmbiguous, PartnerRefused, PartnerUnavailable
+from schemas.message import Acknowledgement, OutboundMessage
+
+_QUICK_TRIES = 2
+_GUARD_S = 5.0
+"""An adapter keeps its own time limit; this much later it is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often and how a city is tried."""
+
+    duplicates: str
+    timeout_s: float
+    settle_s: float
+    delays_s: Sequence[float] = DEFAULT_DELAYS_S
+
+
+def _worth_a_quick_retry(error: BaseException) -> bool:
+    return isinstance(error, PartnerUnavailable) and error.retry_after_s is None
+
+
+async def _guarded(call: Callable[[], Awaitable[Acknowledgement]], timeout_s: float) -> Acknowledgement:
+    try:
+        async with asyncio.timeout(timeout_s + _GUARD_S):
+            return await call()
+    except TimeoutError:
+        raise PartnerAmbiguous("The partner did not answer in time.", "对方未在时限内应答。") from None
+
+
+async def send(adapter: Adapter, message: OutboundMessage, files: FileSource, policy: Policy) -> Acknowledgement:
+    """Deliver; a connection that failed before anything was sent is tried again within seconds."""
+
+    async def call() -> Acknowledgement:
+        return await adapter.deliver(message, files)
+
+    try:
+        # outside tenacity: a retrying object costs more than the rest of a first try
+        return await _guarded(call, policy.timeout_s)
+    except PartnerUnavailable as error:
+        if not _worth_a_quick_retry(error):
+            raise
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(_QUICK_TRIES),
+        wait=wait_exponential_jitter(initial=0.1, max=1.0, jitter=0.2),
+        retry=retry_if_exception(_worth_a_quick_retry),
+        reraise=True,
+    )
+    return await retrying(_guarded, call, policy.timeout_s)
+
+
+async def attempt(  # noqa: PLR0913 - the whole situation of one try
+    adapter: Adapter,
+    message: OutboundMessage,
+    files: FileSource,
+    policy: Policy,
+    *,
+    tries: int,
+    since_unclear_s: float | None,
+    jitter: float,
+) -> Outcome:
+    """One try. `since_unclear_s` = seconds since an earlier send whose answer is missing; None = there was none."""
+    try:
+        if since_unclear_s is not None and (early := await _before_resend(adapter, message, policy, since_unclear_s)):
+            return early
+        return Delivered(await send(adapter, message, files, policy))
+    except CrossCityError as error:
+        return outcome_of(error, policy, tries=tries, jitter=jitter)
+
+
+async def _before_resend(
+    adapter: Adapter, message: OutboundMessage, policy: Policy, since_unclear_s: float
+) -> Outcome | None:
+    if policy.duplicates == "idempotent":
+        return None
+    if policy.duplicates == "unsafe":
+        return Held("partner.ambiguous", "Sent once without a clear answer; this city may not be sent it again.", unclear=True)
+    try:
+        async with asyncio.timeout(policy.timeout_s + _GUARD_S):
+            found = await adapter.find(message)
+    except (TimeoutError, CrossCityError) as error:
+        code = error.code if isinstance(error, CrossCityError) else "partner.unavailable"
+        return Deferred(policy.settle_s, code, "The partner could not be asked whether it has the message.", unclear=True)
+    if found is not None:
+        return Delivered(found)
+    remaining_s = policy.settle_s - since_unclear_s
+    if remaining_s > 0:
+        detail = "The partner has nothing yet, but may still book the earlier send."
+        return Deferred(remaining_s + 0.05, "partner.ambiguous", detail, counts=False, unclear=True)
+    return None
+
+
+def outcome_of(error: CrossCityError, policy: Policy, *, tries: int, jitter: float) -> Outcome:
+    """What an error of a try means for the message. Anything that sending again cannot mend goes to a person."""
+    unclear = isinstance(error, PartnerAmbiguous)
+    if isinstance(error, PartnerRefused) or not error.retryable:
+        return Held(error.code, error.detail)
+    if unclear and policy.duplicates == "unsafe":
+        return Held(error.code, error.detail, unclear=True)
+    retry_after_s = error.retry_after_s if isinstance(error, PartnerUnavailable) else None
+    wait_s = next_delay(tries + 1, jitter=jitter, delays_s=policy.delays_s, retry_after_s=retry_after_s)
+    if wait_s is None:
+        return Held(error.code, f"Out of tries. {error.detail}", unclear=unclear)
+    return Deferred(wait_s, error.code, error.detail, unclear=unclear)

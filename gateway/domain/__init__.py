@@ -1,0 +1,1 @@
+"""办件规则: pure; no clock, no I/O, no log."""

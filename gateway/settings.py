@@ -1,0 +1,91 @@
+"""设置: everything an operator may set, read from TONGBAN_* variables. Secrets come from variables or files only."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.identifiers import DivisionCode
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """网关设置. Times end in _s (seconds), sizes in _bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="TONGBAN_", frozen=True, extra="ignore")
+
+    city: DivisionCode = "445200"
+    """Our own city."""
+    data_dir: Path = Path("data")
+    """Database (SQLite), files and keys live here."""
+    database_url: str | None = None
+    """postgresql://… ; absent = SQLite in data_dir."""
+    seeds_dir: Path = _ROOT / "seeds"
+    profiles_dir: Path | None = None
+    """City profiles; absent = seeds_dir/cities."""
+    keys_dir: Path | None = None
+    """Signing keys; absent = data_dir/keys. Replicas share one folder."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    node: str = Field(default_factory=lambda: f"{os.uname().nodename}")
+    """Name of this process's place: a restarted process of the same node resumes its own messages at once."""
+    public_url: str | None = None
+    """What partners call; absent = http://host:port."""
+    lease_s: Annotated[float, Field(gt=0)] = 10.0
+    """How long after its last sign of life a process's messages may be taken over."""
+    sweep_s: Annotated[float, Field(gt=0)] = 0.5
+    """How often retries, orphans and overflow are looked for."""
+    grace_s: Annotated[float, Field(ge=0)] = 20.0
+    """How long SIGTERM lets what is in flight finish."""
+    lane_capacity: Annotated[int, Field(ge=1)] = 2000
+    """Messages held in memory per city; more stay in the database until there is room."""
+    retry_delays_s: tuple[float, ...] | None = None
+    """Overrides the retry schedule; for tests and drills."""
+    breaker_failures: Annotated[int, Field(ge=1)] = 5
+    """Failures in a row that open a city's breaker."""
+    breaker_open_s: Annotated[float, Field(gt=0)] = 5.0
+    """First pause of an open breaker; doubles up to two minutes."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
+    max_file_bytes: Annotated[int, Field(ge=1024)] = 30 * 1024 * 1024
+    lanes: bool = True
+    """Off: accept and store only; the outbox waits."""
+    log_json: bool | None = None
+    """Absent: JSON unless stderr is a terminal."""
+
+    @property
+    def profiles(self) -> Path:
+        """Where city profiles are."""
+        return self.profiles_dir or self.seeds_dir / "cities"
+
+    @property
+    def keys(self) -> Path:
+        """Where signing keys are."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The SQLite file."""
+        return self.data_dir / "tongban.sqlite3"
+
+    @property
+    def synchronous_url(self) -> str:
+        """The database for SQLAlchemy (migrations only)."""
+        return self.database_url or f"sqlite:///{self.sqlite_path}"
+
+
+def secret(name: str) -> str:
+    """A secret by its name in a profile, e.g. `441300.tif_token`; KeyError where it is not configured.
+
+    Looked up as TONGBAN_SECRET_441300_TIF_TOKEN, then as a file of that name in TONGBAN_SECRETS_DIR; read on every
+    use, so that rotating one needs no restart.
+    """
+    variable = "TONGBAN_SECRET_" + name.upper().replace(".", "_").replace("-", "_")
+    if variable in os.environ:
+        return os.environ[variable]
+    folder = os.environ.get("TONGBAN_SECRETS_DIR")
+    if folder is not None and (path := Path(folder) / name).is_file():
+        return path.read_text().strip()
+    raise KeyError(name)

@@ -1,0 +1,194 @@
+"""发件箱: messages on their way, and who is sending them.
+
+A row belongs to the process named in `owner` as long as that process keeps its line in `owners` alive (a lease for
+all its rows at once); the rows of a dead process, and rows without an owner, may be claimed once `available_at_ms`
+has come. At most one message of a case is ever claimable: the oldest that is not done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.storage.database import Database, Row, Transaction
+from gateway.storage.sql import SQL, Insert
+
+_COLUMNS = (
+    "message_id application_id sequence city kind content state owner available_at_ms created_at_ms tries "
+    "send_started_ms last_code last_detail"
+).split()
+INSERT_OUTBOX = Insert("outbox", _COLUMNS, "ON CONFLICT DO NOTHING")
+INSERT_ATTEMPTS = Insert(
+    "attempts",
+    ("message_id", "application_id", "started_at_ms", "duration_ms", "outcome", "code", "detail"),
+    "ON CONFLICT DO NOTHING",
+)
+_FIELDS = ", ".join(_COLUMNS)
+_CLAIM = SQL(
+    f"UPDATE outbox SET owner = ? WHERE message_id IN (SELECT o.message_id FROM outbox o WHERE o.city = ? "  # noqa: S608
+    "AND o.state = 'ready' AND o.available_at_ms <= ? "
+    "AND (o.owner IS NULL OR o.owner NOT IN (SELECT owner FROM owners WHERE alive_until_ms > ?)) "
+    "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.application_id = o.application_id AND e.sequence < o.sequence) "
+    f"ORDER BY o.available_at_ms LIMIT ? [[FOR UPDATE SKIP LOCKED]]) RETURNING {_FIELDS}"
+)
+_NEXT_OF_CASE = SQL(
+    f"UPDATE outbox SET owner = ? WHERE message_id IN (SELECT o.message_id FROM outbox o "  # noqa: S608
+    "WHERE o.application_id = ? AND o.state = 'ready' AND o.owner IS NULL AND o.available_at_ms <= ? "
+    "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.application_id = o.application_id AND e.sequence < o.sequence) "
+    f"LIMIT 1 [[FOR UPDATE SKIP LOCKED]]) RETURNING {_FIELDS}"
+)
+_ALIVE = SQL(
+    "INSERT INTO owners (owner, node, alive_until_ms, started_at_ms) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (owner) DO UPDATE SET alive_until_ms = excluded.alive_until_ms"
+)
+_RETIRE_NODE = SQL("DELETE FROM owners WHERE node = ? AND owner <> ?")
+_RETIRE = SQL("DELETE FROM owners WHERE owner = ?")
+_RELEASE_OWNED = SQL("UPDATE outbox SET owner = NULL WHERE owner = ?")
+_RELEASE = SQL("UPDATE outbox SET owner = NULL WHERE message_id = ?")
+_STARTED = SQL("UPDATE outbox SET send_started_ms = ? WHERE message_id = ?")
+_DELETE = SQL("DELETE FROM outbox WHERE message_id = ?")
+_DEFER = SQL(
+    "UPDATE outbox SET owner = NULL, available_at_ms = ?, tries = ?, send_started_ms = ?, last_code = ?, "
+    "last_detail = ? WHERE message_id = ?"
+)
+_HOLD = SQL(
+    "UPDATE outbox SET owner = NULL, state = 'held', tries = ?, send_started_ms = ?, last_code = ?, last_detail = ? "
+    "WHERE message_id = ?"
+)
+_REPLAY = SQL(
+    "UPDATE outbox SET state = 'ready', owner = NULL, available_at_ms = ?, tries = 0, send_started_ms = NULL "
+    "WHERE message_id = ? AND (state = 'held' OR owner IS NULL) RETURNING application_id, city"
+)
+_SETTLE = SQL("DELETE FROM outbox WHERE message_id = ? AND state = 'held' RETURNING application_id, city")
+_ONE = SQL(f"SELECT {_FIELDS} FROM outbox WHERE message_id = ?")  # noqa: S608
+_LIST = SQL(f"SELECT {_FIELDS} FROM outbox WHERE message_id > ? ORDER BY message_id LIMIT ?")  # noqa: S608
+_LIST_STATE = SQL(f"SELECT {_FIELDS} FROM outbox WHERE state = ? AND message_id > ? ORDER BY message_id LIMIT ?")  # noqa: S608
+_DEPTH = SQL("SELECT city, state, COUNT(*) FROM outbox GROUP BY city, state")
+_NEXT_DUE = SQL("SELECT MIN(available_at_ms) FROM outbox WHERE city = ? AND state = 'ready' AND owner IS NULL")
+_ATTEMPTS = SQL(
+    "SELECT message_id, started_at_ms, duration_ms, outcome, code, detail FROM attempts "
+    "WHERE application_id = ? ORDER BY started_at_ms"
+)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One row of the outbox."""
+
+    message_id: str
+    application_id: str
+    sequence: int
+    city: str
+    kind: str
+    content: bytes | None
+    state: str
+    owner: str | None
+    available_at_ms: int
+    created_at_ms: int
+    tries: int = 0
+    send_started_ms: int | None = None
+    last_code: str | None = None
+    last_detail: str | None = None
+
+    def values(self) -> list[object]:
+        """The columns in order."""
+        return [getattr(self, name) for name in _COLUMNS]
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(*row)
+
+
+async def claim(tx: Transaction, owner: str, city: str, now_ms: int, limit: int) -> list[Entry]:
+    """Take up to `limit` rows of `city` that are due and nobody alive holds."""
+    return [_entry(row) for row in await tx.fetch(_CLAIM, owner, city, now_ms, now_ms, limit)]
+
+
+async def claim_next(tx: Transaction, owner: str, application_id: str, now_ms: int) -> Entry | None:
+    """Take the next message of one case, once the one before it is done."""
+    row = await tx.fetch_one(_NEXT_OF_CASE, owner, application_id, now_ms)
+    return None if row is None else _entry(row)
+
+
+async def keep_alive(tx: Transaction, owner: str, node: str, until_ms: int, now_ms: int) -> None:
+    """Renew the lease of everything `owner` holds."""
+    await tx.execute(_ALIVE, owner, node, until_ms, now_ms)
+
+
+async def retire_node(tx: Transaction, node: str, owner: str) -> None:
+    """End the leases of earlier processes of this node, so that `owner` may take over at once."""
+    await tx.execute(_RETIRE_NODE, node, owner)
+
+
+async def retire(tx: Transaction, owner: str) -> None:
+    """Leave cleanly: give back every row and end the lease."""
+    await tx.execute(_RELEASE_OWNED, owner)
+    await tx.execute(_RETIRE, owner)
+
+
+async def release(tx: Transaction, message_id: str) -> None:
+    """Give one row back; anybody may claim it now."""
+    await tx.execute(_RELEASE, message_id)
+
+
+async def mark_started(tx: Transaction, started: Sequence[tuple[int, str]]) -> None:
+    """Note durably, before the first byte leaves, that these messages are being sent."""
+    await tx.execute_many(_STARTED, started)
+
+
+async def delete(tx: Transaction, message_ids: Sequence[str]) -> None:
+    """These messages are done."""
+    await tx.execute_many(_DELETE, [(message_id,) for message_id in message_ids])
+
+
+async def defer(tx: Transaction, rows: Sequence[Sequence[object]]) -> None:
+    """Store the next try: (available_at_ms, tries, send_started_ms, code, detail, message_id)."""
+    await tx.execute_many(_DEFER, rows)
+
+
+async def hold(tx: Transaction, rows: Sequence[Sequence[object]]) -> None:
+    """Hand to a person (人工处置): (tries, send_started_ms, code, detail, message_id)."""
+    await tx.execute_many(_HOLD, rows)
+
+
+async def replay(tx: Transaction, message_id: str, now_ms: int) -> Row | None:
+    """Make a message that waits (for a person or for its time) due now: (application_id, city), if there is one."""
+    return await tx.fetch_one(_REPLAY, now_ms, message_id)
+
+
+async def settle(tx: Transaction, message_id: str) -> Row | None:
+    """A person settled a held message outside; it leaves the outbox: (application_id, city), if there is one."""
+    return await tx.fetch_one(_SETTLE, message_id)
+
+
+async def get(db: Database | Transaction, message_id: str) -> Entry | None:
+    """One message."""
+    row = await db.fetch_one(_ONE, message_id)
+    return None if row is None else _entry(row)
+
+
+async def page(db: Database, state: str | None, after: str, limit: int) -> list[Entry]:
+    """A page of the outbox, all or in one state."""
+    rows = await (db.fetch(_LIST, after, limit) if state is None else db.fetch(_LIST_STATE, state, after, limit))
+    return [_entry(row) for row in rows]
+
+
+async def depth(db: Database) -> list[Row]:
+    """(city, state, count) of what is in the outbox."""
+    return await db.fetch(_DEPTH)
+
+
+async def next_due(db: Database, city: str) -> int | None:
+    """When the next unowned message of `city` is due."""
+    row = await db.fetch_one(_NEXT_DUE, city)
+    return None if row is None or row[0] is None else int(row[0])
+
+
+async def attempts(db: Database, application_id: str) -> list[Row]:
+    """(message_id, started_at_ms, duration_ms, outcome, code, detail) of every try for a case, oldest first."""
+    return await db.fetch(_ATTEMPTS, application_id)
+
+
+async def commit_starts(db: Database, units: Sequence[tuple[int, str]]) -> list[bool | Exception]:
+    """Note a group of sends that are about to begin: (send_started_ms, message_id)."""
+    async with db.transaction() as tx:
+        await mark_started(tx, units)
+    return [True] * len(units)

@@ -1,0 +1,83 @@
+"""PostgreSQL through asyncpg: a small pool; every transaction is durable once left (synchronous_commit stays on)."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal
+
+import asyncpg
+
+from gateway.storage.database import Row
+from gateway.storage.sql import SQL, Insert
+
+
+class PostgresTransaction:
+    """A transaction on one connection of the pool."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: SQL, *args: object) -> list[Row]:
+        """All rows."""
+        rows: list[Row] = await self._connection.fetch(sql.postgresql, *args)
+        return rows
+
+    async def fetch_one(self, sql: SQL, *args: object) -> Row | None:
+        """The first row, if any."""
+        row: Row | None = await self._connection.fetchrow(sql.postgresql, *args)
+        return row
+
+    async def execute(self, sql: SQL, *args: object) -> None:
+        """Run one statement."""
+        await self._connection.execute(sql.postgresql, *args)
+
+    async def execute_many(self, sql: SQL, rows: Sequence[Sequence[object]]) -> None:
+        """Run one statement for each row of parameters, pipelined."""
+        if rows:
+            await self._connection.executemany(sql.postgresql, rows)
+
+    async def insert(self, insert: Insert, rows: Sequence[Sequence[object]]) -> list[Row]:
+        """Insert all rows, a chunk at a time."""
+        out: list[Row] = []
+        for sql, args in insert.chunks(rows):
+            out.extend(await self._connection.fetch(sql.postgresql, *args))
+        return out
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """A part that is undone alone when it fails."""
+        nested: AbstractAsyncContextManager[None] = self._connection.transaction()
+        return nested
+
+
+class PostgresDatabase:
+    """One PostgreSQL database, shared by any number of gateway processes."""
+
+    name: Literal["postgresql"] = "postgresql"
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, connections: int = 8) -> "PostgresDatabase":
+        """Open the pool. asyncpg's own errors pass: without a database there is no gateway."""
+        pool = await asyncpg.create_pool(url, min_size=1, max_size=connections, statement_cache_size=512)
+        return cls(pool)
+
+    async def fetch(self, sql: SQL, *args: object) -> list[Row]:
+        """All rows."""
+        rows: list[Row] = await self._pool.fetch(sql.postgresql, *args)
+        return rows
+
+    async def fetch_one(self, sql: SQL, *args: object) -> Row | None:
+        """The first row, if any."""
+        row: Row | None = await self._pool.fetchrow(sql.postgresql, *args)
+        return row
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """Begin; commit on leaving, roll back on an exception."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield PostgresTransaction(connection)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()

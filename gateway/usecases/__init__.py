@@ -1,0 +1,1 @@
+"""用例: one file per thing a user can do: read, decide, write."""

@@ -1,0 +1,226 @@
+"""申请办件: read what intake must know, decide the route, and prepare everything that will be written together."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
+from gateway.domain.access import Principal, require_submit
+from gateway.domain.completeness import completeness
+from gateway.domain.lifecycle import Stage
+from gateway.domain.routing import Route, choose_route
+from gateway.evidence.chain import Link, Tail, link, milliseconds
+from gateway.evidence.receipts import ReceiptSigner
+from gateway.storage import files as stored_files
+from gateway.storage.cases import Case, event_values
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.compression import pack
+from gateway.storage.database import Database
+from gateway.storage.intake import Intake
+from gateway.storage.outbox import Entry
+from gateway.usecases.parsing import parse
+from schemas.agreement import Mode
+from schemas.application import Application, StoredFile
+from schemas.errors import FieldProblem, FileUnknown, MaterialsIncomplete
+from schemas.message import MessageKind, OutboundFile, OutboundMessage, Step
+from schemas.service_item import ServiceItem
+
+BEIJING = timezone(timedelta(hours=8))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An application that may be taken: what to store, and the message to hand over once it is stored."""
+
+    intake: Intake
+    message: OutboundMessage | None
+    """None for an inbound case."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeContext:
+    """What preparing an application needs besides the application."""
+
+    own_city: str
+    catalogue: Catalogue
+    signer: ReceiptSigner
+    owner: str | None
+    """Who holds the outbox row from birth; None = whoever has room."""
+
+
+async def prepare(
+    db: Database,
+    context: IntakeContext,
+    who: Principal,
+    raw: bytes,
+    *,
+    key: str,
+    application_id: str,
+    message_id: str,
+    now: datetime,
+) -> Prepared:
+    """Check everything about an application; nothing is stored. Any RequestError says what is wrong."""
+    application = parse(Application, raw)
+    require_submit(who, application.collecting_city)
+    route = choose_route(
+        application,
+        own_city=context.own_city,
+        items=context.catalogue.items,
+        agreements=context.catalogue.by_pair.get((application.collecting_city, application.deciding_city), ()),
+        today=now.astimezone(BEIJING).date(),
+    )
+    problems = completeness(application, route.item, now=now)
+    if problems:
+        raise MaterialsIncomplete(
+            f"{len(problems)} thing(s) are missing or out of place; see errors.",
+            f"有 {len(problems)} 处缺项或不符，详见 errors。",
+            errors=problems,
+        )
+    files = await _files(db, application, who)
+    case, links = _case(application, application_id, who, route, milliseconds(now), raw)
+    body_sha256 = hashlib.sha256(raw).hexdigest()
+    accepted_at_ms = milliseconds(now)
+    intake = Intake(
+        key=key,
+        body_sha256=body_sha256,
+        case=case,
+        packed_body=pack(raw),
+        events=[event_values(event) for event in links],
+        outbox=_entry(case, message_id, context.owner) if route.direction == "outbound" else None,
+        files=[(application_id, "application", str(f), label) for f, label in _labels(application).items()],
+        accepted_at_ms=accepted_at_ms,
+        jws=context.signer.sign(application_id, body_sha256, who.caller, accepted_at_ms),
+    )
+    message = outbound_message(application, case, message_id, files, route.item) if intake.outbox else None
+    return Prepared(intake, message)
+
+
+async def _files(db: Database, application: Application, who: Principal) -> Mapping[str, StoredFile]:
+    ids = [str(file_id) for file_id in application.file_ids()]
+    known = await stored_files.by_ids(db, ids)
+    unknown = [file_id for file_id in ids if file_id not in known or known[file_id][1] != who.caller]
+    if unknown:
+        raise FileUnknown(
+            "A referenced file was never uploaded by this caller.",
+            "引用的文件不存在，或不是由同一调用方上传的。",
+            errors=tuple(FieldProblem("/materials", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown),
+        )
+    return {file_id: file for file_id, (file, _) in known.items()}
+
+
+def _labels(application: Application) -> dict[UUID, str | None]:
+    """Each file once, with the material it belongs to (None for authorisation, evidence and consent)."""
+    labels: dict[UUID, str | None] = dict.fromkeys(application.file_ids())
+    for material in application.materials:
+        for file in material.files:
+            labels[file] = material.material_code
+    return labels
+
+
+def _case(
+    application: Application, application_id: str, who: Principal, route: Route, now_ms: int, raw: bytes
+) -> tuple[Case, list[Link]]:
+    item = route.item
+    data: dict[str, str | int | bool | None | list[str]] = {
+        "agreement_id": route.agreement.agreement_id,
+        "body_sha256": hashlib.sha256(raw).hexdigest(),
+        "caller": who.caller,
+        "collecting_city": application.collecting_city,
+        "deciding_city": application.deciding_city,
+        "item_code": item.item_code,
+        "item_version": item.version,
+        "mode": application.mode.value,
+    }
+    side = "applicant" if application.mode is Mode.ONLINE else "collecting"
+    links = [_now(Tail(), application_id, Step.SUBMITTED, now_ms, side, data)]
+    stage = Stage.SUBMITTED
+    if application.mode is not Mode.ONLINE:
+        check = application.identity_check
+        method = check.method.value if check else None
+        links.append(
+            _now(links[-1].tail, application_id, Step.RECEIVED, now_ms, "collecting", {"identity_check": method})
+        )
+        stage = Stage.RECEIVED
+    if route.direction == "inbound":
+        links.append(_now(links[-1].tail, application_id, Step.ARRIVED, now_ms, "system", {}))
+        stage = Stage.ARRIVED
+    case = Case(
+        application_id=application_id,
+        caller=who.caller,
+        item_code=item.item_code,
+        task_code=item.task_code,
+        item_version=item.version,
+        item_name=item.name,
+        project_type=item.project_type.value,
+        mode=application.mode.value,
+        applicant_division=application.applicant_division,
+        collecting_city=application.collecting_city,
+        deciding_city=application.deciding_city,
+        agreement_id=route.agreement.agreement_id,
+        direction=route.direction,
+        state=stage.value,
+        needs_review=0,
+        case_number=None,
+        outcome=None,
+        received_at_ms=now_ms,
+        updated_at_ms=now_ms,
+        last_seq=links[-1].seq,
+        last_hash=links[-1].hash,
+    )
+    return case, links
+
+
+def _now(
+    tail: Tail,
+    application_id: str,
+    step: Step,
+    now_ms: int,
+    side: str,
+    data: dict[str, str | int | bool | None | list[str]],
+) -> Link:
+    return link(tail, application_id, step, occurred_at_ms=now_ms, recorded_at_ms=now_ms, side=side, data=data)
+
+
+def _entry(case: Case, message_id: str, owner: str | None) -> Entry:
+    return Entry(
+        message_id=message_id,
+        application_id=case.application_id,
+        sequence=1,
+        city=case.deciding_city,
+        kind=MessageKind.SUBMIT.value,
+        content=None,
+        state="ready",
+        owner=owner,
+        available_at_ms=case.received_at_ms,
+        created_at_ms=case.received_at_ms,
+    )
+
+
+def outbound_message(
+    application: Application,
+    case: Case,
+    message_id: str,
+    files: Mapping[str, StoredFile],
+    item: ServiceItem | None,
+) -> OutboundMessage:
+    """The message to the deciding city. Built from values that were validated before, so not validated again."""
+    names = {} if item is None else {m.material_code: m.name for m in item.materials}
+    labels = _labels(application)
+    return OutboundMessage.model_construct(
+        message_id=UUID(message_id),
+        application_id=UUID(case.application_id),
+        task_code=case.task_code,
+        item_name=case.item_name,
+        project_type=case.project_type,
+        received_at=datetime.fromtimestamp(case.received_at_ms / 1000, BEIJING),
+        application=application,
+        files=tuple(
+            OutboundFile.model_construct(
+                file=files[str(file_id)],
+                material_code=label,
+                material_name=names.get(label) if label else None,
+            )
+            for file_id, label in labels.items()
+        ),
+    )

@@ -1,0 +1,1 @@
+"""网页与接口: OpenAPI 3.1, problem+json, bearer tokens."""

@@ -1,0 +1,41 @@
+"""回调接口: partner cities report progress here, each authenticated in its own way."""
+
+from aiohttp import web
+
+from adapters.contract import CallbackRequest
+from gateway.evidence.chain import milliseconds
+from gateway.storage import cases
+from gateway.usecases.take_progress import Taken, take_progress
+from gateway.web.endpoint import json_response
+from gateway.wiring import Services, new_id, now
+from schemas.errors import NotFound, Unauthenticated
+
+
+async def take(request: web.Request, services: Services) -> web.Response:
+    """POST /v1/callbacks/{city}: stored before it is answered. Nothing is stored of a call that is refused."""
+    city = request.match_info["city"]
+    adapter = services.adapters.get(city)
+    if adapter is None or adapter.profile.inbound is None:
+        raise NotFound("No city with callbacks is known here.", "没有可接收回调的该城市。")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    callback = adapter.read_callback(CallbackRequest(request.method, request.path, headers, await request.read()))
+    moment = now()
+    results: list[Taken] = []
+    async with services.db.transaction() as tx:
+        fresh = await cases.use_nonce(
+            tx, city, callback.nonce, milliseconds(callback.expires_at), milliseconds(moment)
+        )
+        if not fresh:
+            raise Unauthenticated("This nonce was used before.", "该随机数已使用过，疑似重放。")
+        for report in callback.reports:
+            taken = await take_progress(tx, report, new_id=new_id(), now=moment)
+            if taken is Taken.STRAY:
+                raise NotFound("No case of this city has this number.", "该城市没有此编号的办件。")
+            results.append(taken)
+    if any(report.files for report in callback.reports):
+        services.worker.poke()
+    for result in results:
+        services.metrics.reports.labels(city, result.value).inc()
+    if callback.reports:
+        request["application_id"] = str(callback.reports[0].application_id)
+    return json_response(dict(adapter.callback_reply()))

@@ -1,0 +1,267 @@
+"""装配: the composition root. Opens everything one gateway process is made of, and owns its clock."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+import uuid_utils
+
+from adapters.contract import Adapter, AdapterContext
+from adapters.profile import CityProfile
+from adapters.registry import build_adapter
+from gateway.delivery.attempt import Policy
+from gateway.delivery.breaker import Breaker
+from gateway.delivery.collection import Collector
+from gateway.delivery.fetching import fetch
+from gateway.delivery.lane import Lane, LaneTools
+from gateway.delivery.lease import Lease
+from gateway.delivery.outcome import Delivered
+from gateway.delivery.worker import Worker
+from gateway.domain.backoff import DEFAULT_DELAYS_S
+from gateway.evidence.chain import milliseconds
+from gateway.evidence.keys import KeyRing, create_key, load_keys
+from gateway.evidence.receipts import ReceiptSigner
+from gateway.settings import Settings, secret
+from gateway.storage import breakers, catalogue, intake, outbox
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.compression import unpack
+from gateway.storage.database import Database
+from gateway.storage.files import FileStore
+from gateway.storage.group_commit import GroupCommit
+from gateway.storage.migrate import upgrade
+from gateway.storage.outbox import Entry
+from gateway.storage.postgresql import PostgresDatabase
+from gateway.storage.sqlite import SqliteDatabase, lock_folder
+from gateway.telemetry import Metrics
+from gateway.usecases import complete_delivery, submit_application
+from gateway.usecases.parsing import parse
+from gateway.usecases.read_profiles import read_profiles
+from schemas.application import Application
+from schemas.message import OutboundMessage
+
+log = structlog.get_logger()
+_REFRESH_S = 2.0
+
+
+def now() -> datetime:
+    """The gateway's clock."""
+    return datetime.now(UTC)  # noqa: TID251 - the one place where time is read
+
+
+def now_ms() -> int:
+    """The gateway's clock in milliseconds."""
+    return milliseconds(now())
+
+
+def new_id() -> str:
+    """A UUIDv7 as text: unique, and rising with time."""
+    return str(uuid_utils.uuid7())
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything a handler or command may need. Handlers reach it through one AppKey."""
+
+    settings: Settings
+    db: Database
+    store: FileStore
+    ring: KeyRing
+    profiles: Mapping[str, CityProfile]
+    adapters: Mapping[str, Adapter]
+    metrics: Metrics
+    lease: Lease
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    intakes: GroupCommit[intake.Intake, intake.Taken] = field(init=False)
+    completions: GroupCommit[complete_delivery.Completion, bool] = field(init=False)
+    starts: GroupCommit[tuple[int, str], bool] = field(init=False)
+    signer: ReceiptSigner = field(init=False)
+    worker: Worker = field(init=False)
+    collectors: list[Collector] = field(init=False)
+    ready: bool = False
+
+    def __post_init__(self) -> None:
+        self.intakes = GroupCommit(lambda units: intake.commit_intakes(self.db, units))
+        self.completions = GroupCommit(lambda units: complete_delivery.commit_completions(self.db, units))
+        self.starts = GroupCommit(lambda units: outbox.commit_starts(self.db, units))
+        self.signer = ReceiptSigner(self.ring, self.settings.city)
+
+    async def load_message(self, entry: Entry) -> OutboundMessage | None:
+        """Build a message again from what is stored: after a restart, a wait, or an overflow."""
+        loaded = await complete_delivery.load_submission(self.db, entry.application_id)
+        if loaded is None:
+            return None
+        case, packed, files = loaded
+        application = parse(Application, unpack(packed))
+        item = self.catalogue.items.get((case.deciding_city, case.item_code))
+        return submit_application.outbound_message(application, case, entry.message_id, files, item)
+
+    async def fetch_file(self, adapter: Adapter, entry: Entry) -> Delivered:
+        """Bring a result file."""
+        return await fetch(
+            adapter, entry, self.store, file_id=new_id(), limit_bytes=self.settings.max_file_bytes
+        )
+
+    async def claim_next(self, application_id: str) -> Entry | None:
+        """Take the next message of a case whose last one is done."""
+        async with self.db.transaction() as tx:
+            return await outbox.claim_next(tx, self.lease.owner, application_id, now_ms())
+
+    async def save_breaker(self, city: str, breaker: Breaker) -> None:
+        """Keep a breaker's state."""
+        async with self.db.transaction() as tx:
+            await breakers.put(
+                tx, city, breaker.state, breaker.failures, breaker.opened_at_ms, breaker.retry_at_ms
+            )
+
+    async def refresh(self) -> None:
+        """Reload catalogue and keys where they have changed."""
+        if await catalogue.generation(self.db) != self.catalogue.generation:
+            self.catalogue = await catalogue.load(self.db)
+            log.info("catalogue.loaded", generation=self.catalogue.generation, items=len(self.catalogue.items))
+        ring = load_keys(self.settings.keys)
+        if ring is not None and ring.kid != self.ring.kid:
+            self.ring, self.signer = ring, ReceiptSigner(ring, self.settings.city)
+            log.info("keys.rotated", kid=ring.kid)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Everything in the background, until `stop`; whatever is in flight finishes within the grace time."""
+        ended = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for commits in (self.intakes, self.completions, self.starts):
+                group.create_task(commits.run(), name="group-commit")
+            if isinstance(self.db, SqliteDatabase):
+                group.create_task(self.db.run_checkpoints(ended), name="checkpoints")
+            group.create_task(self._refresh_until(ended), name="refresh")
+            if self.settings.lanes:
+                group.create_task(self.lease.run(ended), name="lease")
+                for collector in self.collectors:
+                    group.create_task(collector.run(stop), name=f"collect-{collector.adapter.profile.code}")
+                await self.worker.run(stop, grace_s=self.settings.grace_s)
+            await stop.wait()
+            self.ready = False
+            for commits in (self.intakes, self.completions, self.starts):
+                commits.close()
+            ended.set()
+
+    async def _refresh_until(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(_REFRESH_S):
+                    await stop.wait()
+            except TimeoutError:
+                try:
+                    await self.refresh()
+                except Exception as error:  # noqa: BLE001 - what is loaded stays in force until it can be read again
+                    log.warning("refresh.failed", error=type(error).__name__)
+
+
+def adapter_context() -> AdapterContext:
+    """What adapters are handed."""
+    return AdapterContext(now=now, secret=secret, nonce=lambda: secrets.token_hex(8))
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if settings.database_url is None:
+        stack.callback(lock_folder(settings.data_dir).close)
+    await asyncio.to_thread(upgrade, settings.synchronous_url)
+    db: Database
+    if settings.database_url is None:
+        db = SqliteDatabase(settings.sqlite_path)
+    else:
+        db = await PostgresDatabase.connect(settings.database_url)
+    stack.push_async_callback(db.close)
+    return db
+
+
+def _open_keys(settings: Settings) -> KeyRing:
+    ring = load_keys(settings.keys)
+    if ring is None:
+        kid = create_key(settings.keys)
+        log.info("keys.created", kid=kid, folder=str(settings.keys))
+        ring = load_keys(settings.keys)
+    assert ring is not None  # noqa: S101 - just created
+    return ring
+
+
+def _policy(profile: CityProfile, settings: Settings) -> Policy:
+    return Policy(
+        duplicates=profile.duplicates,
+        timeout_s=profile.limits.timeout_s,
+        settle_s=profile.limits.settle_s,
+        delays_s=settings.retry_delays_s or DEFAULT_DELAYS_S,
+    )
+
+
+async def _build_delivery(services: Services) -> None:
+    settings = services.settings
+    tools = LaneTools(
+        lease=services.lease,
+        completions=services.completions,
+        starts=services.starts,
+        load=services.load_message,
+        fetch=services.fetch_file,
+        files=services.store,
+        claim_next=services.claim_next,
+        save_breaker=services.save_breaker,
+        now_ms=now_ms,
+        metrics=services.metrics,
+    )
+    known = {row[0]: row for row in await breakers.load(services.db)}
+    lanes: dict[str, Lane] = {}
+    for city, adapter in services.adapters.items():
+        breaker = Breaker(settings.breaker_failures, settings.breaker_open_s)
+        if city in known:
+            _, _, breaker.failures, breaker.opened_at_ms, breaker.retry_at_ms = known[city]
+        policy = _policy(adapter.profile, settings)
+        lanes[city] = Lane(adapter, policy, breaker, tools, capacity=settings.lane_capacity)
+    services.worker = Worker(services.db, lanes, services.lease, now_ms, sweep_s=settings.sweep_s)
+    services.collectors = [
+        Collector(
+            db=services.db,
+            adapter=adapter,
+            owner=lambda: services.lease.owner,
+            new_id=new_id,
+            now=now,
+            poke=services.worker.poke,
+            metrics=services.metrics,
+            every_s=adapter.profile.collection.every_s,
+        )
+        for adapter in services.adapters.values()
+        if adapter.profile.collection is not None
+    ]
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open database, keys, profiles and adapters; close them in reverse. Background work is `Services.run`."""
+    async with AsyncExitStack() as stack:
+        db = await _open_database(settings, stack)
+        profiles = read_profiles(settings.profiles)
+        adapters: dict[str, Adapter] = {}
+        for code, profile in profiles.items():
+            if code != settings.city and profile.transport != "inbound":
+                adapters[code] = build_adapter(profile, adapter_context())
+                stack.push_async_callback(adapters[code].close)
+        lease = Lease(db, settings.node, settings.lease_s, new_id, now_ms)
+        services = Services(
+            settings=settings,
+            db=db,
+            store=FileStore(settings.data_dir / "files"),
+            ring=_open_keys(settings),
+            profiles=profiles,
+            adapters=adapters,
+            metrics=Metrics(),
+            lease=lease,
+        )
+        await _build_delivery(services)
+        await services.refresh()
+        if settings.lanes:
+            await lease.take_over()
+            stack.push_async_callback(lease.leave)
+        services.ready = True
+        yield services

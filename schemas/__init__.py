@@ -1,0 +1,1 @@
+"""通办语言: the words all cities share. pydantic and the standard library only."""

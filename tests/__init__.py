@@ -1,0 +1,1 @@
+"""Tests: they mirror the tree; the simulators import nothing of ours."""

@@ -1,0 +1,118 @@
+"""Fault settings: read at start from --config, changed while running through POST /_control."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from typing import Any
+
+EVERYWHERE = frozenset(
+    {"pace_s", "silent", "outcome", "refuse_count", "repeat", "reorder", "late_s", "down", "wrong_digest"}
+)
+REST = EVERYWHERE | {
+    "slow_before_s",
+    "slow_after_s",
+    "fail_status",
+    "fail_count",
+    "fail_after_booking",
+    "cut_count",
+    "cut_after_booking",
+    "later_count",
+    "retry_after_s",
+    "skew_s",
+    "lose_files",
+}
+
+
+@dataclass(slots=True)
+class Settings:
+    """Counters (…_count, bad_signature) go down as they are used."""
+
+    pace_s: float = 0.2
+    silent: bool = False
+    outcome: str = "granted"
+    slow_before_s: float = 0.0
+    slow_after_s: float = 0.0
+    fail_status: int = 503
+    fail_count: int = 0
+    fail_after_booking: bool = False
+    cut_count: int = 0
+    cut_after_booking: bool = False
+    later_count: int = 0
+    retry_after_s: float = 0.0
+    refuse_count: int = 0
+    down: bool = False
+    repeat: int = 0
+    reorder: bool = False
+    late_s: float = 0.0
+    skew_s: float = 0.0
+    bad_signature: int = 0
+    lose_files: bool = False
+    wrong_digest: bool = False
+    callback_url: str = ""
+
+    def take(self, counter: str) -> bool:
+        """Whether one more of `counter` was left; it is used up by this call."""
+        left = int(getattr(self, counter))
+        if left > 0:
+            setattr(self, counter, left - 1)
+        return left > 0
+
+
+class InvalidSetting(ValueError):
+    """The message names the setting."""
+
+
+class Fault(Enum):
+    CUT = "cut"
+    FAIL = "fail"
+    LATER = "later"
+    REFUSE = "refuse"
+
+
+class Control:
+    """One simulator's settings: which names it knows and which outcomes its wire can express."""
+
+    def __init__(self, names: Collection[str], outcomes: Collection[str]) -> None:
+        self.settings = Settings()
+        self._names = frozenset(names)
+        self._outcomes = frozenset(outcomes)
+
+    def merge(self, changes: object) -> None:
+        """All of `changes` or none. Raises InvalidSetting."""
+        if not isinstance(changes, dict):
+            raise InvalidSetting("settings are one JSON object")
+        for name, value in changes.items():
+            self._check(str(name), value)
+        for name, value in changes.items():
+            setattr(self.settings, name, value)
+
+    def _check(self, name: str, value: object) -> None:
+        if name not in self._names:
+            raise InvalidSetting(f"this simulator has no setting {name!r}")
+        kind = type(getattr(Settings(), name))
+        wanted = (int, float) if kind is float else (kind,)
+        if type(value) not in wanted:
+            raise InvalidSetting(f"{name!r} must be {kind.__name__}")
+        if name == "outcome" and value not in self._outcomes:
+            raise InvalidSetting(f"'outcome' must be one of {sorted(self._outcomes)}, not {value!r}")
+
+    def all(self) -> dict[str, Any]:
+        values = asdict(self.settings)
+        return {field.name: values[field.name] for field in fields(Settings) if field.name in self._names}
+
+    def fault_before_booking(self) -> Fault | None:
+        """The fault this apply call meets before it is booked; its counter is used up."""
+        settings = self.settings
+        if not settings.cut_after_booking and settings.take("cut_count"):
+            return Fault.CUT
+        if not settings.fail_after_booking and settings.take("fail_count"):
+            return Fault.FAIL
+        if settings.take("later_count"):
+            return Fault.LATER
+        return Fault.REFUSE if settings.take("refuse_count") else None
+
+    def fault_after_booking(self) -> Fault | None:
+        settings = self.settings
+        if settings.cut_after_booking and settings.take("cut_count"):
+            return Fault.CUT
+        return Fault.FAIL if settings.fail_after_booking and settings.take("fail_count") else None

@@ -1,0 +1,249 @@
+"""惠州 441300: REST with TIF headers and signed callbacks (docs/wire-formats.md §1)."""
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from typing import Any, ClassVar
+
+import orjson
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp.typedefs import Handler
+
+from tests.simulators import clock, shapes
+from tests.simulators.books import Booking, Books, Upload, digest
+from tests.simulators.control import REST, Control
+from tests.simulators.process import arguments, json_answer, run
+from tests.simulators.progress import Moment, Plans, result_file, shown_digest, walk
+from tests.simulators.rest import Refused, RestCity
+from tests.simulators.tif import Gate, tif_signature
+
+CALLBACK_TRIES = 20
+CALLBACK_PAUSE_S = 0.3
+CALLBACKS_IN_FLIGHT = 200
+
+_BEGUN = (("ARRIVED", "1"), ("ACCEPTED", "2"))
+PLANS: Plans = {
+    "granted": (*_BEGUN, ("DECIDED", "4")),
+    "refused": (*_BEGUN, ("DECIDED", "4")),
+    "returned": (*_BEGUN, ("DECIDED", "4")),
+    "unknown": (*_BEGUN, ("UNKNOWN", "4")),
+    "rejected": (("ARRIVED", "1"), ("REJECTED", "2")),
+    "supplement": (
+        ("ARRIVED", "1"),
+        ("SUPPLEMENT_ASKED", "7"),
+        ("SUPPLEMENT_GIVEN", "8"),
+        ("ACCEPTED", "2"),
+        ("DECIDED", "4"),
+    ),
+}
+# The wire has no code for 不予批准: a refusal is written as 退回 with its own text.
+RESULTS = {
+    "granted": ("0", "准予许可，已出证"),
+    "supplement": ("0", "准予许可，已出证"),
+    "refused": ("1", "不符合条件，不予批准"),
+    "returned": ("1", "材料不全，退回"),
+    "unknown": ("77", "其他"),
+}
+
+MATERIAL: dict[str, shapes.Rule] = {
+    "CLBH": str,
+    "CLMC": str,
+    "CLLX": frozenset({"0", "2"}),
+    "FS": int,
+    "WJBS?": str,
+    "WJM?": str,
+    "WJDX?": int,
+    "SHA256?": str,
+}
+APPLY: dict[str, shapes.Rule] = {
+    "SJBBH": frozenset({"1.0"}),
+    "YSBLSH": shapes.REFERENCE,
+    "SXBM": shapes.SOME_TEXT,
+    "SXMC": str,
+    "BJLX": shapes.ONE_OR_TWO,
+    "SBSJ": shapes.EPOCH_MS,
+    "TBMS": shapes.MODES,
+    "SQRMC": shapes.SOME_TEXT,
+    "SQRLX": shapes.ONE_OR_TWO,
+    "SQRZJLX": shapes.PAPERS,
+    "SQRZJHM": shapes.SOME_TEXT,
+    "LXRXM": str,
+    "LXRSJ": str,
+    "SQRXZQHDM": shapes.DIVISION,
+    "XZQHDM": shapes.DIVISION,
+    "GXDXZQHDM": shapes.DIVISION,
+    "HYFS?": frozenset({"1", "2", "3", "4", "5"}),
+    "BDNR": dict,
+    "SBCLQD": [MATERIAL],
+}
+
+
+class Huizhou(RestCity):
+    reference: ClassVar[str] = "YSBLSH"
+    shape: ClassVar[dict[str, shapes.Rule]] = APPLY
+
+    def __init__(self, books: Books, gate: Gate, inbound_token: str) -> None:
+        self._serials: dict[tuple[str, str], int] = {}
+        super().__init__(books, Control(REST | {"bad_signature", "callback_url"}, PLANS))
+        self._gate = gate
+        self._inbound_token = inbound_token
+        self._session: ClientSession
+        self._in_flight = asyncio.Semaphore(CALLBACKS_IN_FLIGHT)
+
+    def pages(self) -> list[web.RouteDef]:
+        base = f"/ebus/{self._gate.paasid}/kctb"
+        return [
+            web.post(f"{base}/apply", self.apply),
+            web.post(f"{base}/file", self._take_file),
+            web.get(f"{base}/file/{{file_id}}", self.send_result),
+            web.get(f"{base}/ping", self.ping),
+        ]
+
+    def application(self) -> web.Application:
+        app = super().application()
+        app.middlewares.append(self._guard)
+        return app
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        connector = TCPConnector(limit=CALLBACKS_IN_FLIGHT)
+        session = ClientSession(connector=connector, timeout=ClientTimeout(total=10))
+        self._session = await stack.enter_async_context(session)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith("/_") and (objection := self._gate.objection(request, self.clock())):
+            return json_answer(self.envelope("401", objection), status=401)
+        return await handler(request)
+
+    def envelope(self, code: str, message: str, data: object = None) -> dict[str, object]:
+        return {"code": code, "message": message, "data": data}
+
+    def later(self, headers: dict[str, str]) -> web.Response:
+        """HTTP 200 with code 98, or 429 when a Retry-After is to be told."""
+        return json_answer(self.envelope("98", "请稍后再试"), status=429 if headers else 200, headers=headers)
+
+    async def _take_file(self, request: web.Request) -> web.Response:
+        our_ref, name = request.query.get("YSBLSH", ""), request.query.get("WJM", "")
+        if not our_ref or not name:
+            return json_answer(self.envelope("99", "缺少 YSBLSH 或 WJM"), status=400)
+        content = await request.read()
+        sha256 = digest(content)
+        file_id = digest(orjson.dumps([our_ref, name, sha256]))[:32]
+        self.books.keep_upload(file_id, Upload(our_ref, name, len(content), sha256))
+        data = {"WJBS": file_id, "WJDX": len(content), "SHA256": sha256}
+        return json_answer(self.envelope("00", "成功", data))
+
+    def accept(self, message: dict[str, Any], sha256: str) -> web.Response:
+        our_ref, task_code = message["YSBLSH"], message["SXBM"]
+        if known := self.by_reference.get(our_ref):
+            return self._receipt("01", "重复申报", known[0])
+        files = [file for material in message["SBCLQD"] for file in self._file_of(our_ref, material)]
+        at = clock.now()
+        number = self._next_number(task_code, at + self.settings.skew_s)
+        booking = Booking(our_ref, number, at, sha256, str(message["TBMS"]), task_code)
+        self.book(booking, files)
+        if not self.settings.silent:
+            self.tasks.create_task(self._progress(booking, self.settings.outcome))
+        return self._receipt("00", "成功", booking)
+
+    def _file_of(self, our_ref: str, material: dict[str, Any]) -> list[Upload]:
+        files = self.uploaded(our_ref, material.get("WJBS"), material.get("SHA256"))
+        if any((file.name, file.size) != (material.get("WJM"), material.get("WJDX")) for file in files):
+            raise Refused(f"材料文件名或大小不符: {material['WJBS']}")
+        return files
+
+    def _receipt(self, code: str, message: str, booking: Booking) -> web.Response:
+        received_ms = int((booking.booked_at + self.settings.skew_s) * 1000)
+        data = {"SBLSH": booking.case_number, "JSSJ": received_ms}
+        return json_answer(self.envelope(code, message, data))
+
+    def _next_number(self, task_code: str, at: float) -> str:
+        """Task code, date, serial per task code and day of four digits or more."""
+        key = (task_code, clock.day(at))
+        self._serials[key] = self._serials.get(key, 0) + 1
+        return f"{task_code}{key[1]}{self._serials[key]:04d}"
+
+    def _remember(self, booking: Booking) -> None:
+        super()._remember(booking)
+        tail = booking.case_number.removeprefix(booking.task_code)
+        key = (booking.task_code, tail[:8])
+        self._serials[key] = max(self._serials.get(key, 0), int(tail[8:]))
+
+    async def _progress(self, booking: Booking, outcome: str) -> None:
+        async def deliver(moment: Moment) -> None:
+            await self.while_down()
+            row = self.books.step(booking.our_ref, moment.step)
+            body = orjson.dumps(self._callback_body(booking, moment, outcome))
+            for _ in range(1 + self.settings.repeat):
+                if await self._call_back(body):
+                    self.books.steps_delivered([row])
+
+        await walk(PLANS[outcome], self.settings, deliver)
+
+    def _callback_body(self, booking: Booking, moment: Moment, outcome: str) -> dict[str, object]:
+        told_ms = int((moment.at + self.settings.skew_s) * 1000)
+        body: dict[str, object] = {"BWLX": moment.code, "YSBLSH": booking.our_ref, "SBLSH": booking.case_number}
+        body |= {"XH": moment.number, "SJ": told_ms}
+        if moment.code == "1":
+            body |= {"YSLZTDM": "1"}
+        elif moment.code == "2":
+            rejected = moment.step == "REJECTED"
+            body |= {"SLZTDM": "2" if rejected else "1", "BSLYY": "不属于本机关职权范围" if rejected else None}
+        elif moment.code == "4":
+            code, text = RESULTS[outcome]
+            body |= {"BJJGDM": code, "BJJGMS": text, "BJJGFJ": self._result_files(booking) if code == "0" else []}
+        elif moment.code == "7":
+            body |= {"BZCLQD": ["身份证复印件（加盖公章）"]}
+        return body
+
+    def _result_files(self, booking: Booking) -> list[dict[str, object]]:
+        file = result_file(booking.our_ref, booking.case_number)
+        self.books.file_out(file)
+        digest_shown = shown_digest(file, self.settings)
+        return [{"WJBS": f"R{booking.case_number}", "WJM": file.name, "WJDX": file.size, "SHA256": digest_shown}]
+
+    async def _call_back(self, body: bytes) -> bool:
+        """Whether one of the tries was answered HTTP 200."""
+        for _ in range(CALLBACK_TRIES):
+            async with self._in_flight:
+                if await self._post(body):
+                    return True
+            await asyncio.sleep(CALLBACK_PAUSE_S)
+            await self.while_down()
+        return False
+
+    async def _post(self, body: bytes) -> bool:
+        url = f"{self.settings.callback_url}/v1/callbacks/441300"
+        try:
+            async with self._session.post(url, data=body, headers=self._callback_headers()) as answer:
+                await answer.read()
+                return answer.status == 200
+        except (ClientError, TimeoutError, ValueError):
+            return False
+
+    def _callback_headers(self) -> dict[str, str]:
+        timestamp, nonce = str(int(self.clock())), secrets.token_hex(16)
+        token = "wrong" if self.settings.take("bad_signature") else self._inbound_token
+        return {
+            "Content-Type": "application/json",
+            "x-tif-paasid": "huizhou-kctb",
+            "x-tif-timestamp": timestamp,
+            "x-tif-nonce": nonce,
+            "x-tif-signature": tif_signature(timestamp, token, nonce),
+        }
+
+
+def main() -> None:
+    parser = arguments("惠州 simulator")
+    parser.add_argument("--token", required=True, help="what we sign our requests with")
+    parser.add_argument("--inbound-token", required=True, help="what the city signs its callbacks with")
+    parser.add_argument("--paasid", required=True)
+    parser.add_argument("--callback-url", default="")
+    options = parser.parse_args()
+    city = Huizhou(Books(options.books), Gate(options.paasid, options.token), options.inbound_token)
+    city.settings.callback_url = options.callback_url
+    run(city, options)
+
+
+if __name__ == "__main__":
+    main()
