@@ -73,6 +73,8 @@ class Collected:
     token: Any = None
     more: bool = False
     """Whether the partner has more right now."""
+    unreadable: tuple[bytes, ...] = ()
+    """Rows, as JSON, in which not even the case or the time can be read; to be kept for a person."""
 
 
 class Adapter(Protocol):

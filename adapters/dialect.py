@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
-from typing_extensions import Self
 
 from adapters.expression_functions import Unmappable
 from adapters.expressions import Evaluate, ExpressionError, Tables, compile_expression
@@ -29,7 +28,7 @@ class DialectError(Exception):
 class Dialect(Model):
     """代码表 of a city: ours → theirs. The other direction is derived, or given where two of ours share a code."""
 
-    tables: dict[str, dict[str, Code]] = {}
+    tables: dict[str, dict[str, Code]] = Field(default_factory=dict)
     reverse: dict[str, dict[Code, str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -90,9 +89,7 @@ class Compiler:
         return lambda value: [part(one) for one in values(value) or ()]
 
 
-def _object(
-    names: tuple[str, ...], always: list[tuple[str, Evaluate]], maybe: list[tuple[str, Evaluate]]
-) -> Evaluate:
+def _object(names: tuple[str, ...], always: list[tuple[str, Evaluate]], maybe: list[tuple[str, Evaluate]]) -> Evaluate:
     if not maybe:
         return lambda value: {name: part(value) for name, part in always}
     parts, droppable = dict([*always, *maybe]), frozenset(name for name, _ in maybe)
@@ -135,7 +132,8 @@ def _materials(words: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "file": file,
             "uploaded": None,
         }
-    for code, material in listed.items():
+    for material in words["application"]["materials"]:
+        code = material["material_code"]
         if code not in with_files:
             common = {"source": material["source"], "copies": material["copies"]}
             yield {"code": code, "name": code, **common, "file": None, "uploaded": None}
@@ -149,39 +147,45 @@ class Reports:
         self._city, self._steps, self._noted_codes = city, report_map.steps, frozenset(report_map.noted)
         self._code = compiler.expression(report_map.code, (*place, "code"))
         self._identity = compiler.expression(report_map.identity, (*place, "identity"))
+        self._application_id = compiler.expression(report_map.application_id, (*place, "application_id"))
+        self._occurred_at = compiler.expression(report_map.occurred_at, (*place, "occurred_at"))
         given = {
-            "application_id": report_map.application_id,
-            "occurred_at": report_map.occurred_at,
             "partner_sequence": report_map.sequence,
             "case_number": report_map.case_number,
             "reason": report_map.reason,
             "files": report_map.files,
         }
-        self._fields = [
+        self._optional = [
             (name, compiler.expression(text, (*place, name.removeprefix("partner_"))))
             for name, text in given.items()
             if text is not None
         ]
 
     def read(self, row: Any) -> ProgressReport | None:
-        """The report a row means; None for a noted code. Raises Unmappable."""
+        """The report a row means; None for a noted code. Raises Unmappable where the case or the time is unreadable.
+
+        A report that is unreadable in some other part is UNKNOWN: a person looks at it with the partner.
+        """
         found = self._code(row)
-        code = None if found is None else str(found)
+        code = "" if found is None else str(found)
         if code in self._noted_codes:
-            self.noted[str(code)] += 1
+            self.noted[code] += 1
             return None
-        meaning = _UNKNOWN if code is None else self._steps.get(code, _UNKNOWN)
-        fields = {name: value for name, part in self._fields if (value := part(row)) is not None and value != ""}
+        meaning = self._steps.get(code, _UNKNOWN)
+        fields = {
+            "report_id": f"{self._identity(row)}:{code}"[:200],
+            "application_id": self._application_id(row),
+            "deciding_city": self._city,
+            "occurred_at": self._occurred_at(row),
+            "partner_code": code[:200] or None,
+        }
         try:
-            return ProgressReport(
-                report_id=f"{self._identity(row)}:{code}"[:200],
-                deciding_city=self._city,
-                step=meaning.step,
-                outcome=meaning.outcome,
-                licence_issued=meaning.licence_issued,
-                partner_code=code[:200] if code else None,
-                **fields,
-            )
+            more = {name: value for name, part in self._optional if (value := part(row)) not in (None, "")}
+            return ProgressReport.model_validate({**fields, **meaning.model_dump(), **more})
+        except (ValidationError, Unmappable):
+            pass
+        try:
+            return ProgressReport.model_validate({**fields, "step": Step.UNKNOWN})
         except ValidationError as error:
             field = str(error.errors()[0]["loc"][0])
             raise Unmappable(f"the report's {field} cannot be read", f"进度的{field}无法识别") from None

@@ -41,7 +41,7 @@ def compile_expression(text: str, tables: Tables, reverse: Tables) -> Evaluate:
 
 def _is_false(value: object) -> bool:
     """What JMESPath holds to be false; zero is not."""
-    return value is None or value is False or value == "" or value == [] or value == {}
+    return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
 
 def _equal(left: object, right: object) -> bool:
@@ -207,9 +207,7 @@ class _Compiler:
 
     def _lookup(self, name: str, arguments: Sequence[Mapping[str, Any]]) -> Evaluate:
         if len(arguments) != 2 or arguments[0]["type"] != "literal":
-            raise ExpressionError(
-                f"write {name}('table', value)", f"应写作{name}('代码表', 值)"
-            )
+            raise ExpressionError(f"write {name}('table', value)", f"应写作{name}('代码表', 值)")
         table_name = arguments[0]["value"]
         table = (self._tables if name == "lookup" else self._reverse).get(table_name)
         if table is None:

@@ -75,7 +75,7 @@ class Call(Model):
     """调用: where to; `{name}` in the path is a value of the input."""
 
     path: Annotated[str, StringConstraints(pattern=r"^/[^?#\s]*$")]
-    query: dict[str, Expression] = {}
+    query: dict[str, Expression] = Field(default_factory=dict)
 
 
 class UploadCall(Call):

@@ -64,7 +64,7 @@ class Inbound(Model):
     """How its callbacks are signed; absent = it does not call back."""
     tolerance_s: Annotated[int, Field(ge=1, le=900)] = 180
     """How far its clock may be from ours."""
-    reply: dict[str, Any] = {}
+    reply: dict[str, Any] = Field(default_factory=dict)
     """What it expects for a callback that was taken."""
     keys: tuple[dict[str, Any], ...] = ()
     """Public JWKs that sign the city's own tokens for our API."""
@@ -121,7 +121,7 @@ class CityProfile(Model):
     auth: Auth | None = None
     inbound: Inbound | None = None
     dialect: Dialect = Dialect()
-    reports: dict[str, ReportMap] = {}
+    reports: dict[str, ReportMap] = Field(default_factory=dict)
     rest: RestOperations | None = None
     exchange_database: ExchangeOperations | None = None
     examples: Examples = Examples()

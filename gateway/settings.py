@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.identifiers import DivisionCode
@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     """Off: accept and store only; the outbox waits."""
     log_json: bool | None = None
     """Absent: JSON unless stderr is a terminal."""
+
+    @field_validator("database_url", "public_url", "keys_dir", "profiles_dir", mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: object) -> object:
+        return None if value == "" else value
 
     @property
     def profiles(self) -> Path:

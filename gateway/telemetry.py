@@ -58,9 +58,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "tongban_requests", "API requests", ["route", "status"], registry=self.registry
-        )
+        self.requests = Counter("tongban_requests", "API requests", ["route", "status"], registry=self.registry)
         self.request_seconds = Histogram(
             "tongban_request_seconds",
             "API request duration",
@@ -74,10 +72,14 @@ class Metrics:
             "tongban_delivery_attempts", "Delivery tries by outcome", ["city", "outcome"], registry=self.registry
         )
         self.reports = Counter(
-            "tongban_progress_reports", "Progress reports by what became of them", ["city", "result"],
+            "tongban_progress_reports",
+            "Progress reports by what became of them",
+            ["city", "result"],
             registry=self.registry,
         )
         self.lane_depth = Gauge("tongban_lane_depth", "Messages waiting in memory", ["city"], registry=self.registry)
         self.in_flight = Gauge("tongban_lane_in_flight", "Messages being sent", ["city"], registry=self.registry)
-        self.breaker_open = Gauge("tongban_breaker_open", "1 while the breaker is open", ["city"], registry=self.registry)
+        self.breaker_open = Gauge(
+            "tongban_breaker_open", "1 while the breaker is open", ["city"], registry=self.registry
+        )
         self.outbox = Gauge("tongban_outbox", "Messages in the outbox", ["city", "state"], registry=self.registry)

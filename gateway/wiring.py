@@ -101,9 +101,7 @@ class Services:
 
     async def fetch_file(self, adapter: Adapter, entry: Entry) -> Delivered:
         """Bring a result file."""
-        return await fetch(
-            adapter, entry, self.store, file_id=new_id(), limit_bytes=self.settings.max_file_bytes
-        )
+        return await fetch(adapter, entry, self.store, file_id=new_id(), limit_bytes=self.settings.max_file_bytes)
 
     async def claim_next(self, application_id: str) -> Entry | None:
         """Take the next message of a case whose last one is done."""
@@ -113,9 +111,7 @@ class Services:
     async def save_breaker(self, city: str, breaker: Breaker) -> None:
         """Keep a breaker's state."""
         async with self.db.transaction() as tx:
-            await breakers.put(
-                tx, city, breaker.state, breaker.failures, breaker.opened_at_ms, breaker.retry_at_ms
-            )
+            await breakers.put(tx, city, breaker.state, breaker.failures, breaker.opened_at_ms, breaker.retry_at_ms)
 
     async def refresh(self) -> None:
         """Reload catalogue and keys where they have changed."""
@@ -155,7 +151,7 @@ class Services:
             except TimeoutError:
                 try:
                     await self.refresh()
-                except Exception as error:  # noqa: BLE001 - what is loaded stays in force until it can be read again
+                except Exception as error:
                     log.warning("refresh.failed", error=type(error).__name__)
 
 

@@ -165,7 +165,7 @@ class Application(Model):
     agent: Agent | None = None
     identity_check: IdentityCheck | None = None
     consent: Consent
-    form: Annotated[dict[FormField, FormValue], Field(max_length=200)] = {}
+    form: Annotated[dict[FormField, FormValue], Field(max_length=200, default_factory=dict)]
     materials: Annotated[tuple[Material, ...], Field(max_length=100)] = ()
     acting_org: Organisation | None = None
     """实际办理机构: who does the work (授权办理: the collecting city's office)."""

@@ -22,9 +22,7 @@ class CrossCityError(Exception):
     title_zh: ClassVar[str] = ""
     retryable: ClassVar[bool] = False
 
-    def __init__(
-        self, detail: str, detail_zh: str, *, errors: tuple[FieldProblem, ...] = (), **facts: Any
-    ) -> None:
+    def __init__(self, detail: str, detail_zh: str, *, errors: tuple[FieldProblem, ...] = (), **facts: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.detail_zh = detail_zh
@@ -98,6 +96,12 @@ class NotFound(RequestError):
     code, title, title_zh = "request.not_found", "Nothing is known under this identifier", "查无此件"
 
 
+class MethodNotAllowed(RequestError):
+    """请求方法不支持: the address exists, but not for this HTTP method."""
+
+    code, title, title_zh = "request.method_not_allowed", "This address does not take this method", "该地址不支持此请求方法"
+
+
 class ItemUnknown(RequestError):
     """事项不存在: the deciding city does not offer this item now."""
 
@@ -162,7 +166,11 @@ class Internal(GatewayError):
 class AlreadyRunning(GatewayError):
     """网关已在运行: another process holds this data folder."""
 
-    code, title, title_zh = "gateway.already_running", "Another gateway uses this data folder", "该数据目录已被另一网关占用"
+    code, title, title_zh = (
+        "gateway.already_running",
+        "Another gateway uses this data folder",
+        "该数据目录已被另一网关占用",
+    )
 
 
 class SeedInvalid(GatewayError):

@@ -164,7 +164,7 @@ class Event(Model):
     recorded_at: Moment
     side: ShortText
     """applicant, collecting, deciding, transit or system."""
-    data: dict[str, str | int | bool | None | list[str]]
+    data: dict[str, str | int | bool | list[str] | None]
     previous_hash: Sha256Hex | None
     hash: Sha256Hex
     alg: ShortText

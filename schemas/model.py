@@ -23,9 +23,7 @@ Moment = Annotated[datetime, AfterValidator(_aware)]
 """时刻: an aware time, UTC inside; a naive one is refused."""
 
 _NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
-ShortText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_NO_CONTROL)
-]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_NO_CONTROL)]
 """短文本: one line of 1 to 200 characters without control characters."""
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 """长文本: up to 4,000 characters; line breaks are kept."""

@@ -74,8 +74,10 @@ def cluster(*, durable: bool = False) -> Iterator[str]:
         )
         log = (folder / "server.log").open("w")
         server = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
-            + ["-c", "unix_socket_directories=", "-c", "max_connections=100", *fsync],
+            [
+                *(binaries / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1"),
+                *("-c", "unix_socket_directories=", "-c", "max_connections=100", *fsync),
+            ],
             stdout=subprocess.DEVNULL,
             stderr=log,
             user=uid,
@@ -132,3 +134,24 @@ def create_database(server_url: str, template: str | None = None) -> str:
 def drop_database(server_url: str, url: str) -> None:
     """Remove a database made by `create_database`."""
     _run(server_url, f"DROP DATABASE IF EXISTS {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
+
+def _serve() -> None:
+    """Run a durable cluster with two empty databases until SIGTERM: for the benchmarks."""
+    import json
+    import signal
+    import sys
+    import threading
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with cluster(durable=True) as url:
+        urls = [create_database(url), create_database(url)]
+        sys.stdout.write(json.dumps({"ready": True, "urls": urls}) + "\n")
+        sys.stdout.flush()
+        while not stop.wait(1.0) and os.getppid() != 1:
+            pass
+
+
+if __name__ == "__main__":
+    _serve()

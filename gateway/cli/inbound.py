@@ -21,7 +21,13 @@ def _show(case: dict[str, Any], *, json: bool) -> int:
         print_json(case)
     else:
         columns = ("办件 case", "办件编号", "状态 state", "结果 outcome", "下一步 next")
-        row = (case["application_id"], case["case_number"], case["state"], case["outcome"], " ".join(case["next_steps"]))
+        row = (
+            case["application_id"],
+            case["case_number"],
+            case["state"],
+            case["outcome"],
+            " ".join(case["next_steps"]),
+        )
         print_table("", columns, [row])
     return 0
 
@@ -49,7 +55,14 @@ def list_(*, after: str = "", limit: int = 50, json: Json = False) -> int:
         return 0
     columns = ("办件 case", "事项 item", "收件地 from", "状态 state", "收件时间 received", "下一步 next")
     rows = [
-        (c["application_id"], c["item_name"], c["collecting_city"], c["state"], c["received_at"], " ".join(c["next_steps"]))
+        (
+            c["application_id"],
+            c["item_name"],
+            c["collecting_city"],
+            c["state"],
+            c["received_at"],
+            " ".join(c["next_steps"]),
+        )
         for c in page["data"]
     ]
     print_table("对方来件 inbound", columns, rows)
@@ -82,7 +95,12 @@ def return_(application_id: str, *, reason: str, json: Json = False) -> int:
 
 @app.command
 def decide(
-    application_id: str, *, outcome: Outcome, reason: str | None = None, file: list[Path] | None = None, json: Json = False
+    application_id: str,
+    *,
+    outcome: Outcome,
+    reason: str | None = None,
+    file: list[Path] | None = None,
+    json: Json = False,
 ) -> int:
     """办结: decide a case, with its result files.
 

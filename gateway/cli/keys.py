@@ -22,7 +22,7 @@ def init() -> int:
 
 @app.command
 def rotate() -> int:
-    """更换密钥: a new key signs from now on; old receipts and tokens still verify. Running gateways follow in seconds."""
+    """更换密钥: a new key signs from now on; what older keys signed still verifies; running gateways follow."""
     settings = Settings()
     err.print(f"已更换密钥 rotated to {create_key(settings.keys)} in {settings.keys}")
     return 0

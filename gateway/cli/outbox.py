@@ -28,9 +28,27 @@ def list_(
     if json:
         print_json(page)
         return 0
-    columns = ("报文 message", "办件 case", "城市 city", "种类 kind", "状态 state", "次数 tries", "下次 next try", "原因 last code")
+    columns = (
+        "报文 message",
+        "办件 case",
+        "城市 city",
+        "种类 kind",
+        "状态 state",
+        "次数 tries",
+        "下次 next try",
+        "原因 last code",
+    )
     rows = [
-        (e["message_id"], e["application_id"], e["city"], e["kind"], e["state"], e["tries"], e["available_at"], e["last_code"])
+        (
+            e["message_id"],
+            e["application_id"],
+            e["city"],
+            e["kind"],
+            e["state"],
+            e["tries"],
+            e["available_at"],
+            e["last_code"],
+        )
         for e in page["data"]
     ]
     print_table("发件箱 outbox", columns, rows)

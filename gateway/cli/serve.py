@@ -27,9 +27,13 @@ def serve(*, host: str | None = None, port: int | None = None, no_lanes: bool = 
     no_lanes
         Accept and store only; deliver nothing.
     """
-    given = {"host": host, "port": port, "lanes": False if no_lanes else None}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    asyncio.run(_serve(settings))
+    settings = Settings()
+    changed = {
+        "host": settings.host if host is None else host,
+        "port": settings.port if port is None else port,
+        "lanes": settings.lanes and not no_lanes,
+    }
+    asyncio.run(_serve(settings.model_copy(update=changed)))
     return 0
 
 

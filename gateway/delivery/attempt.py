@@ -64,7 +64,7 @@ async def send(adapter: Adapter, message: OutboundMessage, files: FileSource, po
     return await retrying(_guarded, call, policy.timeout_s)
 
 
-async def attempt(  # noqa: PLR0913 - the whole situation of one try
+async def attempt(
     adapter: Adapter,
     message: OutboundMessage,
     files: FileSource,
@@ -89,13 +89,17 @@ async def _before_resend(
     if policy.duplicates == "idempotent":
         return None
     if policy.duplicates == "unsafe":
-        return Held("partner.ambiguous", "Sent once without a clear answer; this city may not be sent it again.", unclear=True)
+        return Held(
+            "partner.ambiguous", "Sent once without a clear answer; this city may not be sent it again.", unclear=True
+        )
     try:
         async with asyncio.timeout(policy.timeout_s + _GUARD_S):
             found = await adapter.find(message)
     except (TimeoutError, CrossCityError) as error:
         code = error.code if isinstance(error, CrossCityError) else "partner.unavailable"
-        return Deferred(policy.settle_s, code, "The partner could not be asked whether it has the message.", unclear=True)
+        return Deferred(
+            policy.settle_s, code, "The partner could not be asked whether it has the message.", unclear=True
+        )
     if found is not None:
         return Delivered(found)
     remaining_s = policy.settle_s - since_unclear_s

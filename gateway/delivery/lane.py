@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -180,11 +181,10 @@ class Lane:
             return Held("gateway.internal", f"{type(error).__name__} while sending; see the log.", unclear=True)
 
     def _completion(self, entry: Entry, outcome: Outcome, started_at_ms: int, ended_at_ms: int) -> Completion:
-        common = {"entry": entry, "started_at_ms": started_at_ms, "ended_at_ms": ended_at_ms}
+        completion = partial(Completion, entry=entry, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms)
         match outcome:
             case Delivered(acknowledgement, fetched):
-                return Completion(
-                    **common,
+                return completion(
                     what="delivered",
                     case_number=acknowledgement.case_number if acknowledgement else None,
                     duplicate=bool(acknowledgement and acknowledgement.duplicate),
@@ -192,8 +192,7 @@ class Lane:
                     fetched=fetched,
                 )
             case Deferred(wait_s, code, detail, counts, unclear):
-                return Completion(
-                    **common,
+                return completion(
                     what="deferred",
                     code=code,
                     detail=detail,
@@ -202,8 +201,7 @@ class Lane:
                     send_started_ms=entry.send_started_ms if unclear else None,
                 )
             case Held(code, detail, unclear):
-                return Completion(
-                    **common,
+                return completion(
                     what="held",
                     code=code,
                     detail=detail,

@@ -58,7 +58,7 @@ class Lease:
             except TimeoutError:
                 try:
                     await self.renew()
-                except Exception as error:  # noqa: BLE001 - whatever keeps us from renewing, the lease tells
+                except Exception as error:
                     log.warning("lease.renewal_failed", error=type(error).__name__)
 
     async def leave(self) -> None:

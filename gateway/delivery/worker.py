@@ -53,7 +53,7 @@ class Worker:
         while True:
             try:
                 await self.sweep_once()
-            except Exception as error:  # noqa: BLE001 - a database that is away now may be back at the next tick
+            except Exception as error:
                 log.warning("sweep.failed", error=type(error).__name__)
             try:
                 async with asyncio.timeout(self._sweep_s):

@@ -26,19 +26,36 @@ def _applicant(application: Application, item: ServiceItem) -> Iterator[FieldPro
     is_organisation = isinstance(application.applicant, LegalPerson)
     fits = any(group is Served.OTHER or (group is not Served.PERSON) == is_organisation for group in item.served)
     if item.served and not fits:
-        yield FieldProblem("/applicant/kind", "applicant_not_served", "the item does not serve this kind of applicant", "该事项的服务对象不含此类申请人")
+        yield FieldProblem(
+            "/applicant/kind",
+            "applicant_not_served",
+            "the item does not serve this kind of applicant",
+            "该事项的服务对象不含此类申请人",
+        )
 
 
 def _identity(application: Application, now: datetime) -> Iterator[FieldProblem]:
     check = application.identity_check
     if check is None:
         if application.mode is Mode.COLLECT:
-            yield FieldProblem("/identity_check", "identity_check_missing", "COLLECT needs an identity check by the collecting city", "异地代收代办须由收件地核验身份")
+            yield FieldProblem(
+                "/identity_check",
+                "identity_check_missing",
+                "COLLECT needs an identity check by the collecting city",
+                "异地代收代办须由收件地核验身份",
+            )
         return
     if application.mode is Mode.COLLECT and check.by_city != application.collecting_city:
-        yield FieldProblem("/identity_check/by_city", "identity_check_elsewhere", "the collecting city must make the check", "身份核验须由收件地进行")
+        yield FieldProblem(
+            "/identity_check/by_city",
+            "identity_check_elsewhere",
+            "the collecting city must make the check",
+            "身份核验须由收件地进行",
+        )
     if check.at > now + _CLOCK_TOLERANCE:
-        yield FieldProblem("/identity_check/at", "in_the_future", "the check lies in the future", "身份核验时间晚于当前时间")
+        yield FieldProblem(
+            "/identity_check/at", "in_the_future", "the check lies in the future", "身份核验时间晚于当前时间"
+        )
 
 
 def _materials(application: Application, item: ServiceItem) -> Iterator[FieldProblem]:
@@ -52,7 +69,9 @@ def _materials(application: Application, item: ServiceItem) -> Iterator[FieldPro
         elif material.material_code in given:
             yield FieldProblem(pointer, "material_repeated", "given twice", "材料重复")
         elif material.source is MaterialSource.LICENCE and not requirement.licence_types:
-            yield FieldProblem(pointer, "licence_not_usable", "no licence replaces this material", "该材料不能用电子证照免提交")
+            yield FieldProblem(
+                pointer, "licence_not_usable", "no licence replaces this material", "该材料不能用电子证照免提交"
+            )
         given.add(material.material_code)
     for requirement in item.materials:
         if requirement.necessity is Necessity.REQUIRED and requirement.material_code not in given:

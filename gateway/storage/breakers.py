@@ -11,7 +11,7 @@ _PUT = SQL(
 _ALL = SQL("SELECT city, state, failures, opened_at_ms, retry_at_ms FROM breakers ORDER BY city")
 
 
-async def put(  # noqa: PLR0913 - one row
+async def put(
     tx: Transaction, city: str, state: str, failures: int, opened_at_ms: int | None, retry_at_ms: int | None
 ) -> None:
     """Store a breaker's state."""

@@ -50,20 +50,17 @@ _FILES = SQL(
     "JOIN files f ON f.file_id = c.file_id WHERE c.application_id = ? ORDER BY c.role, f.created_at_ms, f.file_id"
 )
 _INBOUND = SQL(
-    f"{_SELECT} WHERE direction = 'inbound' AND deciding_city = ? AND application_id > ? ORDER BY application_id LIMIT ?"
+    f"{_SELECT} WHERE direction = 'inbound' AND deciding_city = ? AND application_id > ? "
+    "ORDER BY application_id LIMIT ?"
 )
 _REVIEW = SQL(f"{_SELECT} WHERE needs_review = 1 AND application_id > ? ORDER BY application_id LIMIT ?")
 _SERIAL = SQL(
     "INSERT INTO case_serials (task_code, day, serial) VALUES (?, ?, 1) "
     "ON CONFLICT (task_code, day) DO UPDATE SET serial = case_serials.serial + 1 RETURNING serial"
 )
-_NONCE = SQL(
-    "INSERT INTO nonces (city, nonce, expires_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING nonce"
-)
+_NONCE = SQL("INSERT INTO nonces (city, nonce, expires_at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING nonce")
 _PURGE_NONCES = SQL("DELETE FROM nonces WHERE expires_at_ms < ?")
-_STRAY = SQL(
-    "INSERT INTO strays (city, report_id, received_at_ms, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+_STRAY = SQL("INSERT INTO strays (city, report_id, received_at_ms, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
 
 
 @dataclass(slots=True)
@@ -124,7 +121,16 @@ async def update(tx: Transaction, cases: Sequence[Case]) -> None:
     await tx.execute_many(
         _UPDATE,
         [
-            (c.state, c.needs_review, c.case_number, c.outcome, c.updated_at_ms, c.last_seq, c.last_hash, c.application_id)
+            (
+                c.state,
+                c.needs_review,
+                c.case_number,
+                c.outcome,
+                c.updated_at_ms,
+                c.last_seq,
+                c.last_hash,
+                c.application_id,
+            )
             for c in cases
         ],
     )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from gateway.storage.database import Transaction
 from gateway.storage.sql import SQL
 
-_ENSURE = SQL("INSERT INTO cursors (city, cursor, owner, lease_until_ms) VALUES (?, NULL, NULL, 0) ON CONFLICT DO NOTHING")
+_ENSURE = SQL(
+    "INSERT INTO cursors (city, cursor, owner, lease_until_ms) VALUES (?, NULL, NULL, 0) ON CONFLICT DO NOTHING"
+)
 _TAKE = SQL(
     "UPDATE cursors SET owner = ?, lease_until_ms = ? WHERE city = ? AND (owner = ? OR lease_until_ms < ? "
     "OR owner NOT IN (SELECT owner FROM owners WHERE alive_until_ms > ?)) RETURNING cursor"

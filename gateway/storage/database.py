@@ -40,7 +40,10 @@ class Transaction(Protocol):
 class Database(Protocol):
     """A database that is open."""
 
-    name: Literal["sqlite", "postgresql"]
+    @property
+    def name(self) -> Literal["sqlite", "postgresql"]:
+        """Which of the two it is."""
+        ...
 
     async def fetch(self, sql: SQL, *args: object) -> list[Row]:
         """All rows, outside any transaction of ours."""

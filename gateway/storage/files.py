@@ -69,14 +69,12 @@ class FileStore:
                 await asyncio.to_thread(os.fsync, handle.fileno())
             await asyncio.to_thread(self._place, path, self.path(content.sha256))
         except BaseException:
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
             raise
         return content
 
-    async def _receive(
-        self, chunks: AsyncIterator[bytes], write: object, limit_bytes: int, path: Path
-    ) -> Content:
-        sha256, sm3 = hashlib.sha256(), hashes.Hash(hashes.SM3())  # noqa: S303
+    async def _receive(self, chunks: AsyncIterator[bytes], write: object, limit_bytes: int, path: Path) -> Content:
+        sha256, sm3 = hashlib.sha256(), hashes.Hash(hashes.SM3())
         size, head, tail = 0, b"", b""
         assert callable(write)  # noqa: S101 - for the type checker
         async for chunk in chunks:

@@ -53,7 +53,7 @@ class GroupCommit(Generic[Unit, Result]):
         units = [unit for unit, _ in group]
         try:
             results = await self._commit(units)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the units' callers
+        except Exception as error:
             if len(group) == 1:
                 results = [error]
             else:

@@ -21,7 +21,7 @@ class Intake:
     packed_body: bytes
     events: Sequence[Sequence[object]]
     outbox: Entry | None
-    files: Sequence[tuple[str, str, str, str | None]]
+    files: Sequence[tuple[str, str, str, str]]
     accepted_at_ms: int
     jws: str
 
@@ -50,9 +50,7 @@ async def commit_intakes(db: Database, units: Sequence[Intake]) -> list[Taken | 
         won = {row[0] for row in await tx.insert(cases.INSERT_KEYS, rows)}
         winners = [unit for unit in ordered if unit.case.application_id in won]
         await _write(tx, winners)
-        return [
-            _taken(unit) if unit.case.application_id in won else await _earlier(tx, unit) for unit in units
-        ]
+        return [_taken(unit) if unit.case.application_id in won else await _earlier(tx, unit) for unit in units]
 
 
 async def _write(tx: Transaction, winners: Sequence[Intake]) -> None:

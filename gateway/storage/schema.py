@@ -151,11 +151,11 @@ _table(
 )
 case_files = _table(
     "case_files",
-    ("application_id", "role", "file_id"),
+    ("application_id", "role", "file_id", "label"),
     _text("application_id"),
     _text("role"),
     _text("file_id"),
-    _text("label", null=True),
+    _text("label"),
 )
 
 Index("ix_case_files_file", case_files.c.file_id)

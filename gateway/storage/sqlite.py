@@ -38,7 +38,8 @@ def lock_folder(folder: Path) -> IO[str]:
         raise AlreadyRunning(
             f"Another gateway process is using {folder}. SQLite serves exactly one process; stop the other one, "
             "or set TONGBAN_DATABASE_URL to a PostgreSQL database.",
-            f"{folder} 已被另一个网关进程使用。SQLite 只支持一个进程；请先停止它，或用 TONGBAN_DATABASE_URL 改用 PostgreSQL。",
+            f"{folder} 已被另一个网关进程使用。SQLite 只支持一个进程；请先停止它，"
+            "或用 TONGBAN_DATABASE_URL 改用 PostgreSQL。",
         ) from None
     return handle
 

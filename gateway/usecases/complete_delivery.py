@@ -148,9 +148,7 @@ def _attempt_row(unit: Completion) -> tuple[object, ...]:
     )
 
 
-async def load_submission(
-    db: Database, application_id: str
-) -> tuple[cases.Case, bytes, dict[str, StoredFile]] | None:
+async def load_submission(db: Database, application_id: str) -> tuple[cases.Case, bytes, dict[str, StoredFile]] | None:
     """(case, packed body, files by id) of a case whose message must be built again after a restart or a wait."""
     case = await cases.get(db, application_id)
     packed = await cases.body(db, application_id)

@@ -46,7 +46,9 @@ def parse(model: type[M], raw: bytes) -> M:
             ) from None
         errors = tuple(_problem(problem) for problem in problems[:_MOST_PROBLEMS])
         raise Invalid(
-            f"{len(problems)} field(s) are wrong; see errors.", f"有 {len(problems)} 个字段不正确，详见 errors。", errors=errors
+            f"{len(problems)} field(s) are wrong; see errors.",
+            f"有 {len(problems)} 个字段不正确，详见 errors。",
+            errors=errors,
         ) from None
 
 

@@ -139,8 +139,4 @@ async def progress_view(db: Database, case: Case) -> dict[str, Any]:
     reports = {row[0]: orjson.loads(unpack(row[4])) for row in rows}
     facts = [fact(row) for row in rows]
     set_aside = set(fold(facts).set_aside) if case.direction == "outbound" else set()
-    return {
-        "data": [
-            reports[one.report_id] | {"set_aside": one.report_id in set_aside} for one in in_order(facts)
-        ]
-    }
+    return {"data": [reports[one.report_id] | {"set_aside": one.report_id in set_aside} for one in in_order(facts)]}

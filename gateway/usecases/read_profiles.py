@@ -10,9 +10,7 @@ from adapters.profile import CityProfile, load_profile
 def overrides(city: str, environment: Mapping[str, str]) -> dict[str, str]:
     """${name} values for one city's profile: TONGBAN_CITY_441300_URL becomes `url`."""
     prefix = f"TONGBAN_CITY_{city}_"
-    return {
-        key.removeprefix(prefix).lower(): value for key, value in environment.items() if key.startswith(prefix)
-    }
+    return {key.removeprefix(prefix).lower(): value for key, value in environment.items() if key.startswith(prefix)}
 
 
 def read_profiles(folder: Path, environment: Mapping[str, str] | None = None) -> dict[str, CityProfile]:

@@ -10,7 +10,7 @@ from gateway.domain.access import Principal, require_submit
 from gateway.domain.completeness import completeness
 from gateway.domain.lifecycle import Stage
 from gateway.domain.routing import Route, choose_route
-from gateway.evidence.chain import Link, Tail, link, milliseconds
+from gateway.evidence.chain import Data, Link, Tail, link, milliseconds
 from gateway.evidence.receipts import ReceiptSigner
 from gateway.storage import files as stored_files
 from gateway.storage.cases import Case, event_values
@@ -88,7 +88,7 @@ async def prepare(
         packed_body=pack(raw),
         events=[event_values(event) for event in links],
         outbox=_entry(case, message_id, context.owner) if route.direction == "outbound" else None,
-        files=[(application_id, "application", str(f), label) for f, label in _labels(application).items()],
+        files=[(application_id, "application", str(file), label) for file, label in _labelled(application)],
         accepted_at_ms=accepted_at_ms,
         jws=context.signer.sign(application_id, body_sha256, who.caller, accepted_at_ms),
     )
@@ -104,25 +104,29 @@ async def _files(db: Database, application: Application, who: Principal) -> Mapp
         raise FileUnknown(
             "A referenced file was never uploaded by this caller.",
             "引用的文件不存在，或不是由同一调用方上传的。",
-            errors=tuple(FieldProblem("/materials", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown),
+            errors=tuple(
+                FieldProblem("/materials", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown
+            ),
         )
     return {file_id: file for file_id, (file, _) in known.items()}
 
 
-def _labels(application: Application) -> dict[UUID, str | None]:
-    """Each file once, with the material it belongs to (None for authorisation, evidence and consent)."""
-    labels: dict[UUID, str | None] = dict.fromkeys(application.file_ids())
-    for material in application.materials:
-        for file in material.files:
-            labels[file] = material.material_code
-    return labels
+def _labelled(application: Application) -> list[tuple[UUID, str]]:
+    """Each file with the material it belongs to; "" for authorisation, evidence and consent.
+
+    One scan may serve several materials: it is then listed with each of them.
+    """
+    pairs = [(file, material.material_code) for material in application.materials for file in material.files]
+    in_materials = {file for file, _ in pairs}
+    pairs += [(file, "") for file in application.file_ids() if file not in in_materials]
+    return list(dict.fromkeys(pairs))
 
 
 def _case(
     application: Application, application_id: str, who: Principal, route: Route, now_ms: int, raw: bytes
 ) -> tuple[Case, list[Link]]:
     item = route.item
-    data: dict[str, str | int | bool | None | list[str]] = {
+    data: Data = {
         "agreement_id": route.agreement.agreement_id,
         "body_sha256": hashlib.sha256(raw).hexdigest(),
         "caller": who.caller,
@@ -177,7 +181,7 @@ def _now(
     step: Step,
     now_ms: int,
     side: str,
-    data: dict[str, str | int | bool | None | list[str]],
+    data: Data,
 ) -> Link:
     return link(tail, application_id, step, occurred_at_ms=now_ms, recorded_at_ms=now_ms, side=side, data=data)
 
@@ -206,7 +210,6 @@ def outbound_message(
 ) -> OutboundMessage:
     """The message to the deciding city. Built from values that were validated before, so not validated again."""
     names = {} if item is None else {m.material_code: m.name for m in item.materials}
-    labels = _labels(application)
     return OutboundMessage.model_construct(
         message_id=UUID(message_id),
         application_id=UUID(case.application_id),
@@ -218,9 +221,9 @@ def outbound_message(
         files=tuple(
             OutboundFile.model_construct(
                 file=files[str(file_id)],
-                material_code=label,
-                material_name=names.get(label) if label else None,
+                material_code=label or None,
+                material_name=names.get(label),
             )
-            for file_id, label in labels.items()
+            for file_id, label in _labelled(application)
         ),
     )

@@ -105,9 +105,7 @@ def fact(row: Row) -> Fact:
     )
 
 
-async def _bring_files(
-    tx: Transaction, case: cases.Case, report: ProgressReport, new_id: str, now_ms: int
-) -> None:
+async def _bring_files(tx: Transaction, case: cases.Case, report: ProgressReport, new_id: str, now_ms: int) -> None:
     entries = [
         outbox.Entry(
             message_id=f"{new_id}-{number}",

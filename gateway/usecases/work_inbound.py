@@ -19,7 +19,15 @@ from schemas.message import Outcome, ProgressReport, Step
 from schemas.model import LongText, Model
 
 OFFICER_STEPS = frozenset(
-    {Step.ACCEPTED, Step.REJECTED, Step.SUPPLEMENT_ASKED, Step.SUPPLEMENT_GIVEN, Step.DECIDED, Step.RETURNED, Step.WITHDRAWN}
+    {
+        Step.ACCEPTED,
+        Step.REJECTED,
+        Step.SUPPLEMENT_ASKED,
+        Step.SUPPLEMENT_GIVEN,
+        Step.DECIDED,
+        Step.RETURNED,
+        Step.WITHDRAWN,
+    }
 )
 _NEEDS_REASON = frozenset({Step.REJECTED, Step.SUPPLEMENT_ASKED, Step.RETURNED})
 
@@ -50,14 +58,18 @@ def check(action: InboundStep) -> None:
     if action.step not in OFFICER_STEPS:
         problems.append(FieldProblem("/step", "step_unknown", "not a step of the deciding city", "不是属地的办理动作"))
     if (action.step is Step.DECIDED) != (action.outcome is not None):
-        problems.append(FieldProblem("/outcome", "outcome_with_decided", "DECIDED, and only it, has an outcome", "办结须且仅办结有结果"))
+        problems.append(
+            FieldProblem(
+                "/outcome", "outcome_with_decided", "DECIDED, and only it, has an outcome", "办结须且仅办结有结果"
+            )
+        )
     if action.reason is None and (action.step in _NEEDS_REASON or action.outcome is Outcome.REFUSED):
         problems.append(FieldProblem("/reason", "reason_missing", "a reason is required", "必须说明理由"))
     if problems:
         raise Invalid("The action is incomplete; see errors.", "办理动作不完整，详见 errors。", errors=tuple(problems))
 
 
-async def work(  # noqa: PLR0913 - everything a step depends on
+async def work(
     tx: Transaction,
     office: Office,
     who: Principal,
@@ -118,10 +130,12 @@ async def _attach(tx: Transaction, case: cases.Case, action: InboundStep) -> Non
         raise FileUnknown(
             "A result file is not here.",
             "结果文件不存在。",
-            errors=tuple(FieldProblem("/files", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown),
+            errors=tuple(
+                FieldProblem("/files", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown
+            ),
         )
     if ids:
-        await tx.insert(cases.INSERT_CASE_FILES, [(case.application_id, "result", i, None) for i in ids])
+        await tx.insert(cases.INSERT_CASE_FILES, [(case.application_id, "result", i, "") for i in ids])
 
 
 def _data(action: InboundStep, who: Principal, case: cases.Case, report_id: str) -> Data:
@@ -137,9 +151,7 @@ def _data(action: InboundStep, who: Principal, case: cases.Case, report_id: str)
     return data
 
 
-def _progress(
-    case: cases.Case, action: InboundStep, report_id: str, seq: int, now: datetime
-) -> list[object]:
+def _progress(case: cases.Case, action: InboundStep, report_id: str, seq: int, now: datetime) -> list[object]:
     report = ProgressReport(
         report_id=report_id,
         application_id=UUID(case.application_id),

@@ -52,7 +52,7 @@ def build_app(services: Services) -> web.Application:
     return app
 
 
-def _fixed(body: bytes, content_type: str, *, csp: bool = False):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _fixed(body: bytes, content_type: str, *, csp: bool = False):  # type: ignore[no-untyped-def]
     async def handle(_request: web.Request) -> web.Response:
         response = web.Response(body=body, content_type=content_type, charset="utf-8")
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -78,7 +78,9 @@ async def serve(services: Services, stop: asyncio.Event, stopped: asyncio.Event,
     `bound` gets the base URL once the port is open.
     """
     settings = services.settings
-    runner = web.AppRunner(build_app(services), access_log=None, shutdown_timeout=settings.grace_s, handle_signals=False)
+    runner = web.AppRunner(
+        build_app(services), access_log=None, shutdown_timeout=settings.grace_s, handle_signals=False
+    )
     try:
         await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024, reuse_address=True)

@@ -100,10 +100,7 @@ class TokenVerifier:
 
 
 def _principal(claims: Mapping[str, Any], found: _Key, now_s: float) -> tuple[Principal, float]:
-    expires_s, issued_s, not_before_s = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
-    if not all(type(value) is int for value in (expires_s, issued_s, not_before_s)):
-        raise _refuse("exp, iat and nbf must be whole seconds.", "令牌的时间字段必须是整数秒。")
-    assert isinstance(expires_s, int)  # noqa: S101 - checked above
+    expires_s, issued_s, not_before_s = (_seconds(claims, name) for name in ("exp", "iat", "nbf"))
     if now_s >= expires_s or issued_s > now_s + 60 or not_before_s > now_s + 60:
         raise _refuse("The token has expired or is not valid yet.", "令牌已过期或尚未生效。")
     caller, city, role = claims.get("sub"), claims.get("city"), claims.get("role")
@@ -117,17 +114,23 @@ def _principal(claims: Mapping[str, Any], found: _Key, now_s: float) -> tuple[Pr
     return Principal(scope, Role(role), city), float(expires_s)
 
 
+def _seconds(claims: Mapping[str, Any], name: str) -> int:
+    value = claims.get(name, 0)
+    if type(value) is not int:
+        raise _refuse("exp, iat and nbf must be whole seconds.", "令牌的时间字段必须是整数秒。")
+    return int(value)
+
+
 def _segment(token: str, index: int) -> dict[str, Any]:
     """One JSON segment; duplicate keys, wrong padding and anything but an object are refused."""
     part = token.split(".")[index]
     try:
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
-            raise ValueError("non-canonical base64url")
+        canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == part
         value = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _refuse("The token cannot be read.", "令牌无法解析。") from None
-    if not isinstance(value, dict):
+    if not canonical or not isinstance(value, dict):
         raise _refuse("The token cannot be read.", "令牌无法解析。")
     return value
 

@@ -13,7 +13,7 @@ from gateway.domain.access import Principal
 from gateway.web import problems
 from gateway.web.authentication import TokenVerifier
 from gateway.wiring import Services, new_id, now
-from schemas.errors import CrossCityError, Internal, NotFound, StepNotAllowed, TooLarge, UnsupportedMedia
+from schemas.errors import CrossCityError, Internal, MethodNotAllowed, NotFound, TooLarge, UnsupportedMedia
 
 log = structlog.get_logger()
 
@@ -63,7 +63,9 @@ def endpoint(name: str, handler: Handler) -> Callable[[web.Request], Awaitable[w
             response, code = _foreign(error, number)
         except Exception:
             log.exception("request.crashed", route=name, request_id=number)
-            crashed = Internal("A fault of ours; tell us the number in instance.", "网关内部错误，请提供 instance 中的编号。")
+            crashed = Internal(
+                "A fault of ours; tell us the number in instance.", "网关内部错误，请提供 instance 中的编号。"
+            )
             response, code = problems.response(crashed, number), crashed.code
         took_s = time.perf_counter() - began
         counter = counters.get(response.status)
@@ -92,16 +94,10 @@ def _foreign(error: web.HTTPException, number: str) -> tuple[web.Response, str]:
     elif error.status == 404:
         ours = NotFound("There is nothing at this address.", "该地址不存在。")
     elif error.status == 405:
-        ours = StepNotAllowed("This address does not take this method.", "该地址不支持此请求方法。")
-        return _with_status(problems.response(ours, number), 405), ours.code
+        ours = MethodNotAllowed("This address does not take this method.", "该地址不支持此请求方法。")
     else:
         ours = Internal("A fault of ours.", "网关内部错误。")
     return problems.response(ours, number), ours.code
-
-
-def _with_status(response: web.Response, status: int) -> web.Response:
-    response.set_status(status)
-    return response
 
 
 @web.middleware
@@ -125,7 +121,5 @@ def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | No
 async def json_body(request: web.Request) -> bytes:
     """The raw body of a JSON request. UnsupportedMedia unless it is declared application/json in UTF-8."""
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
-        raise UnsupportedMedia(
-            "Send application/json in UTF-8.", "请以 application/json、UTF-8 编码发送。"
-        )
+        raise UnsupportedMedia("Send application/json in UTF-8.", "请以 application/json、UTF-8 编码发送。")
     return await request.read()

@@ -30,7 +30,7 @@ async def ready(_request: web.Request, services: Services) -> web.Response:
 async def _database(services: Services) -> bool:
     try:
         return await services.db.fetch_one(_PING) is not None
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, we are not ready
+    except Exception:
         return False
 
 

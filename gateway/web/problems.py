@@ -15,6 +15,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "request.unauthenticated": 401,
         "request.forbidden": 403,
         "request.not_found": 404,
+        "request.method_not_allowed": 405,
         "request.idempotency_mismatch": 409,
         "request.step_not_allowed": 409,
         "request.too_large": 413,

@@ -33,6 +33,7 @@ PLANS: Plans = {
     "supplement": (("SUPPLEMENT_ASKED", "10"), ("SUPPLEMENT_GIVEN", "11"), ("ACCEPTED", "03"), ("DECIDED", "")),
 }
 CHUNK = 200
+UNREACHABLE = (DBAPIError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Meizhou(Simulator):
             if not self.settings.down:
                 try:
                     await self._poll()
-                except DBAPIError as error:
+                except UNREACHABLE as error:
                     log.warning("exchange.unreachable: %s", error)
             await asyncio.sleep(self._poll_s)
 
@@ -183,7 +184,7 @@ class Meizhou(Simulator):
             await self.while_down()
             try:
                 return await self._database(self._exchange.insert, rows)
-            except DBAPIError as error:
+            except UNREACHABLE as error:
                 log.warning("exchange.unreachable: %s", error)
                 await asyncio.sleep(self._poll_s)
 

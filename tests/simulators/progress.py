@@ -34,8 +34,7 @@ async def walk(
 ) -> None:
     """Lets the steps of `plan` happen one after another and hands each to `deliver`.
 
-    With `reorder` all steps happen first, at least `apart_s` from each other, and are then handed over shuffled,
-    `pace_s` apart.
+    With `reorder` all happen first, at least `apart_s` from each other, and are handed over shuffled, `pace_s` apart.
     """
     held: list[Moment] = []
     for number, (step, code) in enumerate(plan, 1):

@@ -1,11 +1,10 @@
 """Shapes of incoming messages: a table per message says what the wire allows, one function finds what is wrong."""
 
 import re
-from collections.abc import Mapping
 from typing import TypeAlias
 
 # A name ending in "?" may be absent or null. A type means itself (bool is not an int); a range or set, its members.
-Rule: TypeAlias = "type | range | frozenset[object] | re.Pattern[str] | Mapping[str, Rule] | list[Rule]"
+Rule: TypeAlias = "type | range | frozenset[object] | re.Pattern[str] | dict[str, Rule] | list[Rule]"
 
 REFERENCE = re.compile(r"[0-9A-Za-z-]{1,64}")
 SOME_TEXT = re.compile(r"(?s).+")
@@ -22,7 +21,7 @@ IDENTITY: frozenset[object] = frozenset({"card_reader", "face", "video", "counte
 
 def wrong(rule: Rule, value: object, where: str = "") -> str | None:
     """The path of the first thing in `value` that `rule` forbids."""
-    if isinstance(rule, Mapping):
+    if isinstance(rule, dict):
         return _wrong_object(rule, value, where)
     if isinstance(rule, list):
         return _wrong_list(rule[0], value, where)
@@ -37,7 +36,7 @@ def _is_allowed(rule: type | range | frozenset[object] | re.Pattern[str], value:
     return isinstance(value, str | int) and value in rule
 
 
-def _wrong_object(rules: Mapping[str, Rule], value: object, where: str) -> str | None:
+def _wrong_object(rules: dict[str, Rule], value: object, where: str) -> str | None:
     if not isinstance(value, dict):
         return where or "message"
     unread = set(value)

@@ -15,16 +15,14 @@ async def take(request: web.Request, services: Services) -> web.Response:
     """POST /v1/callbacks/{city}: stored before it is answered. Nothing is stored of a call that is refused."""
     city = request.match_info["city"]
     adapter = services.adapters.get(city)
-    if adapter is None or adapter.profile.inbound is None:
+    if adapter is None or adapter.profile.inbound is None or adapter.profile.inbound.callback is None:
         raise NotFound("No city with callbacks is known here.", "没有可接收回调的该城市。")
     headers = {name.lower(): value for name, value in request.headers.items()}
     callback = adapter.read_callback(CallbackRequest(request.method, request.path, headers, await request.read()))
     moment = now()
     results: list[Taken] = []
     async with services.db.transaction() as tx:
-        fresh = await cases.use_nonce(
-            tx, city, callback.nonce, milliseconds(callback.expires_at), milliseconds(moment)
-        )
+        fresh = await cases.use_nonce(tx, city, callback.nonce, milliseconds(callback.expires_at), milliseconds(moment))
         if not fresh:
             raise Unauthenticated("This nonce was used before.", "该随机数已使用过，疑似重放。")
         for report in callback.reports:

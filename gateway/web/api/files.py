@@ -35,7 +35,9 @@ async def upload(request: web.Request, services: Services) -> web.Response:
     require_role(who, Role.CLERK, Role.PARTNER, Role.OFFICER)
     name, limit = _name(request), services.settings.max_file_bytes
     if request.content_length is not None and request.content_length > limit:
-        raise TooLarge(f"The file exceeds {limit} bytes.", f"文件超过 {limit // 1048576} MB 的上限。", limit_bytes=limit)
+        raise TooLarge(
+            f"The file exceeds {limit} bytes.", f"文件超过 {limit // 1048576} MB 的上限。", limit_bytes=limit
+        )
     content = await services.store.save(_chunks(request), limit_bytes=limit)
     if content.size_bytes == 0:
         raise Invalid(
@@ -71,7 +73,7 @@ async def download(request: web.Request, services: Services) -> web.Response:
     file, brought_by = known[file_id]
     if brought_by != who.caller:
         await _require_case(services, who, file_id)
-    response = web.FileResponse(
+    return web.FileResponse(  # type: ignore[return-value]
         services.store.path(file.sha256),
         headers={
             "Content-Type": file.media_type,
@@ -81,7 +83,6 @@ async def download(request: web.Request, services: Services) -> web.Response:
             "ETag": f'"{file.sha256}"',
         },
     )
-    return response  # type: ignore[return-value]
 
 
 async def _require_case(services: Services, who: Principal, file_id: str) -> None:

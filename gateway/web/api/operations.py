@@ -31,7 +31,7 @@ async def list_outbox(request: web.Request, services: Services) -> web.Response:
 
 
 async def replay(request: web.Request, services: Services) -> web.Response:
-    """POST /v1/outbox/{message_id}/replay: send it again now. A person decides that; at an `unsafe` city, after asking."""
+    """POST /v1/outbox/{message_id}/replay: send it again now; at an `unsafe` city a person asks first."""
     _admin(request, services)
     message_id = request.match_info["message_id"]
     async with services.db.transaction() as tx:

@@ -1,0 +1,53 @@
+"""回调: a partner's call authenticated and translated; pure but for the clock."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from adapters.contract import AdapterContext, Callback, CallbackRequest
+from adapters.dialect import Reports
+from adapters.expression_functions import Unmappable
+from adapters.profile import CityProfile
+from adapters.signing import verify
+from schemas.errors import Internal, Invalid, Malformed, NotFound
+
+
+class CallbackReader:
+    """One city's callbacks."""
+
+    def __init__(self, profile: CityProfile, context: AdapterContext, reports: Reports | None) -> None:
+        self._inbound, self._context, self._reports = profile.inbound, context, reports
+
+    @property
+    def reply(self) -> Mapping[str, Any]:
+        """What the partner expects for a callback that was taken."""
+        return {} if self._inbound is None else self._inbound.reply
+
+    def read(self, request: CallbackRequest) -> Callback:
+        """Unauthenticated, Malformed or Invalid for what cannot be taken; NotFound for a city that does not call."""
+        inbound, reports = self._inbound, self._reports
+        if inbound is None or inbound.callback is None or reports is None:
+            raise NotFound("This city has no callbacks here.", "该城市未配置回调。")
+        try:
+            signed = verify(inbound.callback, request.headers, self._context, tolerance_s=inbound.tolerance_s)
+        except KeyError as error:
+            name = str(error.args[0])
+            raise Internal(f"The secret {name} is not configured.", f"尚未配置密钥{name}。") from None
+        try:
+            report = reports.read(_parsed(request.body))
+        except Unmappable as error:
+            raise Invalid(
+                f"The callback cannot be understood: {error.message}.", f"回调内容无法识别：{error.message_zh}。"
+            ) from None
+        return Callback(signed.nonce, signed.expires_at, () if report is None else (report,))
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Malformed("The callback is not UTF-8 JSON.", "回调报文不是UTF-8编码的JSON。") from None
+    if not isinstance(parsed, dict):
+        raise Malformed("The callback is not a JSON object.", "回调报文不是JSON对象。")
+    return parsed

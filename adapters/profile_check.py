@@ -1,0 +1,101 @@
+"""样例检查: run the worked examples of a profile; a command and the tests call this."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid5
+
+import orjson
+from pydantic import ValidationError
+
+from adapters.calls import ExchangeCalls, RestCalls
+from adapters.dialect import Compiler, Reports, message_words
+from adapters.expression_functions import Unmappable, json_bytes
+from adapters.profile import CityProfile, ReportExample, SubmitExample
+from schemas.message import OutboundMessage
+
+
+def check_examples(profile: CityProfile) -> list[str]:
+    """What is wrong, one sentence each; empty = every example holds. A city that is called must have one of each."""
+    compiler = profile.compiler()
+    faults = list(_missing(profile))
+    for submit in profile.examples.submit:
+        faults += _labelled(submit.name, _check_submit(profile, compiler, submit))
+    reports = profile.compiled_reports(compiler)
+    for report in profile.examples.reports:
+        faults += _labelled(report.name, _check_report(reports, report))
+    return faults
+
+
+def _missing(profile: CityProfile) -> Iterator[str]:
+    if (profile.rest or profile.exchange_database) and not profile.examples.submit:
+        yield "examples.submit: there is no example"
+    covered = {example.via for example in profile.examples.reports}
+    yield from (
+        f"examples.reports: there is no example via {name}" for name in sorted(profile.reports.keys() - covered)
+    )
+
+
+def _labelled(name: str, faults: Iterator[str]) -> list[str]:
+    return [f"{name}: {fault}" for fault in faults]
+
+
+def _check_submit(profile: CityProfile, compiler: Compiler, example: SubmitExample) -> Iterator[str]:
+    try:
+        message = OutboundMessage.model_validate_json(json_bytes(example.message))
+    except ValidationError as error:
+        first = error.errors()[0]
+        yield f"message.{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return
+    words = message_words(message)
+    words |= {"now": example.now, "batch": "EXAMPLE"}
+    numbers = iter(example.uploaded)
+    for number, material in enumerate(words["materials"]):
+        material["row_id"] = str(uuid5(message.message_id, str(number)))
+        material["uploaded"] = next(numbers, None) if material["file"] else None
+    try:
+        found = _spoken(profile, compiler, words)
+    except Unmappable as error:
+        yield error.message
+        return
+    yield from _differences(example.expect, found, "")
+
+
+def _spoken(profile: CityProfile, compiler: Compiler, words: dict[str, Any]) -> Any:
+    if profile.rest is not None:
+        return RestCalls(profile.rest, compiler).submit_body(words)
+    if profile.exchange_database is not None:
+        row, materials = ExchangeCalls(profile.exchange_database, compiler).rows(words)
+        return {"row": row, "materials": materials}
+    return {}
+
+
+def _check_report(reports: dict[str, Reports], example: ReportExample) -> Iterator[str]:
+    if example.via not in reports:
+        yield f"there is no reports.{example.via}"
+        return
+    try:
+        report = reports[example.via].read(example.received)
+    except Unmappable as error:
+        yield error.message
+        return
+    if report is None or example.expect is None:
+        if report is not None or example.expect is not None:
+            yield f"expected {'nothing' if example.expect is None else 'a report'}, found the other"
+        return
+    found = orjson.loads(report.model_dump_json())
+    yield from _differences(example.expect, {name: found.get(name) for name in example.expect}, "")
+
+
+def _differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        for name in [*wanted, *(name for name in found if name not in wanted)]:
+            here = f"{place}.{name}".removeprefix(".")
+            if name not in found or name not in wanted:
+                yield f"{here}: {'missing' if name not in found else 'not expected'}"
+            else:
+                yield from _differences(wanted[name], found[name], here)
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from _differences(one, other, f"{place}[{number}]")
+    elif type(wanted) is not type(found) or wanted != found:
+        yield f"{place}: expected {wanted!r}, found {found!r}"

@@ -1,0 +1,168 @@
+"""REST适配器: any city that is called over HTTP with JSON bodies, driven by its profile alone.
+
+A delivery is its files, one call each, then the application. Files may be sent again without harm, so everything
+before the application is "not booked"; from its first byte on, a missing answer is "not known".
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+
+from adapters.answers import Answer, acknowledgement
+from adapters.callbacks import CallbackReader
+from adapters.calls import RestCalls, Target
+from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
+from adapters.dialect import message_words
+from adapters.expression_functions import Unmappable, json_bytes
+from adapters.expressions import Evaluate
+from adapters.faults import Submission, map_http_faults, no_words, unavailable, undescribed, unreadable
+from adapters.http_channel import Channel
+from adapters.profile import CityProfile
+from adapters.reading import read_rows
+from adapters.uploads import StoredBytes, check_sizes
+from schemas.application import StoredFile
+from schemas.message import Acknowledgement, OutboundMessage, RemoteFile
+
+_JSON = {"Content-Type": "application/json"}
+
+
+class RestAdapter:
+    """One city over HTTP."""
+
+    def __init__(self, profile: CityProfile, context: AdapterContext) -> None:
+        if profile.rest is None or profile.auth is None:
+            raise ValueError("the profile has no rest section")
+        self._profile = profile
+        compiler = profile.compiler()
+        self._calls = RestCalls(profile.rest, compiler)
+        self._progress = profile.rest.progress
+        self._channel = Channel(profile, profile.auth, context, self._calls.answers)
+        self.reports = profile.compiled_reports(compiler)
+        self._callbacks = CallbackReader(profile, context, self.reports.get("callback"))
+
+    @property
+    def profile(self) -> CityProfile:
+        """The city's profile."""
+        return self._profile
+
+    async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
+        """Upload the files, then submit; all of it within `limits.timeout_s`."""
+        check_sizes(message, self._profile.limits.max_file_bytes)
+        submission = Submission()
+        with map_http_faults(submission):
+            async with asyncio.timeout(self._profile.limits.timeout_s):
+                words = message_words(message)
+                if message.files and self._calls.upload is not None:
+                    await self._upload_all(self._calls.upload, message, words, files)
+                return await self._submit(words, submission)
+
+    async def find(self, message: OutboundMessage) -> Acknowledgement | None:
+        """Ask for the message by our reference."""
+        answer = await self._ask(self._calls.query, message.model_dump(mode="json"))
+        if answer.meaning == "absent":
+            return None
+        case_number = _part(self._calls.query_case_number, answer)
+        if case_number is None:
+            raise undescribed()  # "found", but nothing in it: to send again could book it twice
+        return acknowledgement(case_number, None, duplicate=True, submission=None)
+
+    async def collect(self, cursor: str | None) -> Collected:
+        """One page of progress."""
+        calls, progress = self._calls, self._progress
+        if progress is None:
+            raise undescribed("progress call", "进度接口")
+        answer = await self._ask(calls.progress, {"cursor": cursor or progress.start, "limit": progress.limit})
+        rows, following = _part(calls.progress_rows, answer), _part(calls.progress_next, answer)
+        if not isinstance(rows, list) or following is None:
+            raise undescribed()
+        reports, unreadable_rows = read_rows(self.reports["progress"], rows)
+        more = len(rows) >= progress.limit
+        return Collected(reports, str(following), more=more, unreadable=unreadable_rows)
+
+    async def acknowledge(self, collected: Collected) -> None:
+        """Nothing to do: the cursor says what we have."""
+
+    async def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
+        """A result file as it comes."""
+        if self._calls.download is None:
+            raise undescribed("download call", "下载接口")
+        async for chunk in self._channel.stream(self._calls.download.url({"reference": file.reference})):
+            yield chunk
+
+    def read_callback(self, request: CallbackRequest) -> Callback:
+        """Authenticate and translate."""
+        return self._callbacks.read(request)
+
+    def callback_reply(self) -> Mapping[str, Any]:
+        """As the profile says."""
+        return self._callbacks.reply
+
+    async def probe(self) -> None:
+        """One ping; without a ping call in the profile nothing is asked."""
+        if self._calls.ping is not None:
+            await self._ask(self._calls.ping, {})
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._channel.close()
+
+    async def _ask(self, target: Target | None, words: Mapping[str, Any]) -> Answer:
+        if target is None:
+            raise undescribed("interface for this question", "查询接口")
+        try:
+            url = target.url(words)
+        except Unmappable as error:
+            raise no_words(error) from None
+        return await self._channel.ask(url)
+
+    async def _upload_all(
+        self, target: Target, message: OutboundMessage, words: dict[str, Any], files: FileSource
+    ) -> None:
+        numbers: dict[str, str] = {}
+        for outbound, spoken in zip(message.files, words["files"], strict=True):
+            file_id = spoken["file"]["file_id"]
+            if file_id not in numbers:
+                source = StoredBytes(files, outbound.file)
+                url = target.url({**words, "file": spoken["file"]})
+                numbers[file_id] = await self._upload(url, source, outbound.file)
+        for material in words["materials"]:
+            if material["file"] is not None:
+                material["uploaded"] = numbers[material["file"]["file_id"]]
+
+    async def _upload(self, url: Any, source: StoredBytes, file: StoredFile) -> str:
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.size_bytes)}
+        try:
+            answer = await self._channel.post(url, source.chunks(), headers)
+        except aiohttp.ClientError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
+        told = _part(self._calls.upload_sha256, answer)
+        if told is not None and told != file.sha256:
+            raise unavailable()  # spoilt on the way: an upload may be repeated
+        number = _part(self._calls.upload_reference, answer)
+        if not isinstance(number, str) or not number:
+            raise undescribed()
+        return number
+
+    async def _submit(self, words: dict[str, Any], submission: Submission) -> Acknowledgement:
+        calls = self._calls
+        body = json_bytes(calls.submit_body(words))
+        answer = await self._channel.post(calls.submit.url(words), body, _JSON, submission)
+        if answer.meaning == "absent":
+            raise undescribed()
+        return acknowledgement(
+            _part(calls.case_number, answer, submission),
+            _part(calls.partner_reference, answer, submission),
+            duplicate=answer.meaning == "duplicate",
+            submission=submission,
+        )
+
+
+def _part(expression: Evaluate, answer: Answer, submission: Submission | None = None) -> Any:
+    try:
+        return expression(answer.body)
+    except Unmappable:
+        raise unreadable(submission) from None

@@ -1,0 +1,134 @@
+"""Simulated cities for tests: a city's simulator as a process of its own, and the adapter that speaks to it."""
+
+import asyncio
+import json
+import secrets
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from adapters.contract import Adapter, AdapterContext
+from adapters.profile import CityProfile, load_profile
+from adapters.registry import build_adapter
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_S = 30
+UNSAFE = "999900"
+CITIES = ("441300", "441500", "441400", UNSAFE)
+_MODULES = {"441300": "huizhou", "441500": "shanwei", "441400": "meizhou", UNSAFE: "shanwei"}
+
+
+@dataclass
+class SimulatedCity:
+    """One running city. `url` is its control page, `books` its own SQLite file, `ahead_s` moves our clock."""
+
+    code: str
+    profile: CityProfile
+    settings: dict[str, str]
+    secrets: dict[str, str]
+    url: str
+    books: Path
+    process: asyncio.subprocess.Process
+    ahead_s: float = 0.0
+    context: AdapterContext = field(init=False)
+    adapter: Adapter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.context = AdapterContext(self._now, lambda name: self.secrets[name], lambda: secrets.token_hex(16))
+        self.adapter = build_adapter(self.profile, self.context)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(time.time_ns() / 1e9, UTC) + timedelta(seconds=self.ahead_s)
+
+    async def control(self, **settings: Any) -> dict[str, Any]:
+        """Change the simulator's settings; all of them as they are now."""
+        async with aiohttp.ClientSession() as session, session.post(f"{self.url}/_control", json=settings) as answer:
+            text = await answer.text()
+            assert answer.status == 200, text
+            return dict(json.loads(text))
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read the city's own books: deliveries, bookings, files_in, files_out, steps."""
+        with closing(sqlite3.connect(f"file:{self.books}?mode=ro", uri=True, timeout=10)) as db:
+            return list(db.execute(sql, values))
+
+    def bookings(self, application_id: object) -> list[str]:
+        """The case numbers booked for an application."""
+        sql = "select case_number from bookings where our_ref = ? order by rowid"
+        return [str(row[0]) for row in self.rows(sql, str(application_id))]
+
+    def environment(self) -> dict[str, str]:
+        """The TONGBAN_* variables with which a gateway process reaches this city."""
+        named = {f"TONGBAN_CITY_{self.code}_{name.upper()}": value for name, value in self.settings.items()}
+        hidden = {f"TONGBAN_SECRET_{name.upper().replace('.', '_')}": value for name, value in self.secrets.items()}
+        return named | hidden
+
+
+def profile_path(code: str) -> Path:
+    return Path(__file__).with_name("unsafe.yaml") if code == UNSAFE else ROOT / "seeds" / "cities" / f"{code}.yaml"
+
+
+def _speaking(code: str, tmp_path: Path, callback_url: str | None) -> tuple[dict[str, str], list[str]]:
+    """Secrets of ours, and the simulator's options that agree with them."""
+    if code == "441300":
+        token, inbound = secrets.token_hex(8), secrets.token_hex(8)
+        options = ["--token", token, "--inbound-token", inbound, "--paasid", "tongban-445200"]
+        options += ["--callback-url", callback_url or ""]
+        return {f"{code}.tif_token": token, f"{code}.tif_inbound_token": inbound}, options
+    if code == "441400":
+        url = f"sqlite:///{tmp_path}/exchange-{code}.sqlite3"
+        return {f"{code}.database_url": url}, ["--database", url, "--poll", "0.05"]
+    appsecret = secrets.token_hex(8)
+    return {f"{code}.appsecret": appsecret}, ["--sid", "tongban-445200", "--appsecret", appsecret]
+
+
+async def _ready_line(process: asyncio.subprocess.Process, log: Path) -> str:
+    assert process.stdout is not None
+    async with asyncio.timeout(READY_S):
+        line = await process.stdout.readline()
+    assert line, f"the simulator did not start:\n{log.read_text()}"
+    return str(json.loads(line)["url"])
+
+
+@asynccontextmanager
+async def simulated_city(
+    code: str,
+    tmp_path: Path,
+    callback_url: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    settings: Mapping[str, str] | None = None,
+    port: int = 0,
+) -> AsyncIterator[SimulatedCity]:
+    """Start a city's simulator, give its adapter, stop both.
+
+    `config` are the simulator's settings, `settings` fill our profile's ${name} places. Starting again with the same
+    `tmp_path` goes on with the same books.
+    """
+    books, log = tmp_path / f"books-{code}.sqlite3", tmp_path / f"city-{code}.log"
+    hidden, options = _speaking(code, tmp_path, callback_url)
+    command = [sys.executable, "-m", f"tests.simulators.{_MODULES[code]}", "--books", str(books), "--port", str(port)]
+    command += ["--config", json.dumps(dict(config or {})), *options]
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=errors
+        )
+    try:
+        url = await _ready_line(process, log)
+        filled = {"url": url, **(settings or {})}
+        city = SimulatedCity(code, load_profile(profile_path(code), filled), filled, hidden, url, books, process)
+        try:
+            yield city
+        finally:
+            await city.adapter.close()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
