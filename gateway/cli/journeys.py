@@ -87,13 +87,14 @@ async def carry(api: Api, plan: Plan, books: Path, deadline: float) -> Journey:
     """An outbound case from beginning to end."""
     application_id, content = await submit(api, plan)
     case = await follow(api, application_id, deadline)
-    came, went = _books(books, application_id)
+    numbers, came, went = _books(books, application_id)
     sent = hashlib.sha256(content).hexdigest()
     results = case["results"]
     matched = sum([sent in came, *(file["sha256"] in went for file in results)])
     journey = await _journey(api, plan, application_id, case)
     journey.files_sent, journey.results, journey.files_matched = 1, len(results), matched
-    journey.ok = case["state"] == "DECIDED" and matched == 2 and journey.tries >= 1
+    booked_once = numbers == [case["case_number"]]
+    journey.ok = case["state"] == "DECIDED" and matched == 2 and journey.tries >= 1 and booked_once
     return journey
 
 
@@ -123,15 +124,16 @@ async def _download(api: Api, file_id: str) -> bytes:
         return await response.read()
 
 
-def _books(path: Path, application_id: str) -> tuple[set[str], set[str]]:
-    """Digests of files that reached the city, and of result files it made, from its own books."""
+def _books(path: Path, application_id: str) -> tuple[list[str], set[str], set[str]]:
+    """From the city's own books: its case numbers for us, digests of files that reached it and of results it made."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
+        numbers = connection.execute("SELECT case_number FROM bookings WHERE our_ref = ?", (application_id,)).fetchall()
         came = connection.execute("SELECT sha256 FROM files_in WHERE our_ref = ?", (application_id,)).fetchall()
         went = connection.execute("SELECT sha256 FROM files_out WHERE our_ref = ?", (application_id,)).fetchall()
     finally:
         connection.close()
-    return {row[0] for row in came}, {row[0] for row in went}
+    return [row[0] for row in numbers], {row[0] for row in came}, {row[0] for row in went}
 
 
 async def _journey(api: Api, plan: Plan, application_id: str, case: dict[str, Any]) -> Journey:

@@ -90,32 +90,40 @@ async def _ready(name: str, started: asyncio.subprocess.Process, log: Path) -> s
 
 @asynccontextmanager
 async def simulated_cities(
-    parties: Parties, cities: Sequence[str] = tuple(SIMULATED), *, pace: str = "0.3"
+    parties: Parties, cities: Mapping[str, str] = SIMULATED, *, pace: str = "0.3"
 ) -> AsyncIterator[None]:
-    """Start simulators and note their addresses and secrets in `parties`."""
+    """Start simulators (module by city) and note their addresses and secrets in `parties`."""
     async with AsyncExitStack() as stack:
-        for city in cities:
-            module = SIMULATED[city]
-            log = parties.folder / f"{module}.log"
+        for city, module in cities.items():
+            log = parties.folder / f"{module}-{city}.log"
             command = [sys.executable, "-m", f"tests.simulators.{module}", "--books", str(parties.books(city))]
-            command += ["--port", "0", "--pace", pace, *_options(city, parties)]
+            command += ["--port", "0", "--pace", pace, *_options(city, module, parties)]
             started = await stack.enter_async_context(process(module, command, {}, log))
             parties.urls[city] = await _ready(module, started, log)
             parties.environment[f"TONGBAN_CITY_{city}_URL"] = parties.urls[city]
         yield
 
 
-def _options(city: str, parties: Parties) -> list[str]:
+def _options(city: str, module: str, parties: Parties) -> list[str]:
     """Each city's own options; fresh secrets, told to the gateway through the environment only."""
-    if city == "441400":
-        parties.environment["TONGBAN_SECRET_441400_DATABASE_URL"] = parties.exchange_url
+    if module == "meizhou":
+        parties.environment[f"TONGBAN_SECRET_{city}_DATABASE_URL"] = parties.exchange_url
         return ["--database", parties.exchange_url]
     first, second = secrets.token_hex(16), secrets.token_hex(16)
-    if city == "441300":
-        parties.environment["TONGBAN_SECRET_441300_TIF_TOKEN"] = first
-        parties.environment["TONGBAN_SECRET_441300_TIF_INBOUND_TOKEN"] = second
-        return ["--token", first, "--inbound-token", second, "--paasid", _PAASID, "--callback-url", "http://127.0.0.1:9"]
-    parties.environment["TONGBAN_SECRET_441500_APPSECRET"] = first
+    if module == "huizhou":
+        parties.environment[f"TONGBAN_SECRET_{city}_TIF_TOKEN"] = first
+        parties.environment[f"TONGBAN_SECRET_{city}_TIF_INBOUND_TOKEN"] = second
+        return [
+            "--token",
+            first,
+            "--inbound-token",
+            second,
+            "--paasid",
+            _PAASID,
+            "--callback-url",
+            "http://127.0.0.1:9",
+        ]
+    parties.environment[f"TONGBAN_SECRET_{city}_APPSECRET"] = first
     return ["--sid", _PAASID, "--appsecret", first]
 
 

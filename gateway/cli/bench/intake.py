@@ -24,7 +24,7 @@ from rich.progress import Progress
 from gateway.cli.bench.measuring import cpu_s, load, rss_mb
 from gateway.cli.demo_cases import application
 from gateway.cli.output import err
-from gateway.cli.processes import Parties, gateway_process, process, simulated_cities
+from gateway.cli.processes import SIMULATED, Parties, gateway_process, process, simulated_cities
 from gateway.cli.running import issue_token
 from gateway.cli.seed import load as load_seeds
 from gateway.domain.access import Role
@@ -106,7 +106,7 @@ async def _gateway(folder: Path, database_url: str | None, *, forwarding: bool) 
     token = issue_token(ring, caller="bench", role=Role.CLERK, city="445200", ttl_s=86400)
     async with AsyncExitStack() as stack:
         if forwarding:
-            await stack.enter_async_context(simulated_cities(parties, [_CITY], pace="silent"))
+            await stack.enter_async_context(simulated_cities(parties, {_CITY: SIMULATED[_CITY]}, pace="silent"))
         environment = parties.environment | {
             "TONGBAN_DATABASE_URL": database_url or "",
             "TONGBAN_LOG_JSON": "true",
