@@ -1,7 +1,7 @@
 """What goes wrong on the wire, against a raw server that answers exactly what a test says, or breaks off."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -26,12 +26,11 @@ from schemas.message import RemoteFile
 from tests.adapters.cities import profile_path
 from tests.adapters.messages import MemoryFiles, message_to
 
+BREAK = -1.0
 NOW = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 SECRETS = {"441300.tif_token": "t", "441500.appsecret": "s"}
 TIMEOUT_S = 0.5
 FILE = RemoteFile(reference="R/1?", name="结果.pdf")
-
-Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def answer(status: str, body: str = "", *headers: str) -> bytes:
@@ -57,7 +56,7 @@ async def read_request(reader: asyncio.StreamReader) -> tuple[str, bytes]:
 
 
 class Server:
-    """Answers one after another; None = break off without an answer; a number = wait so long first."""
+    """Answers one after another; None = read and break off; a number = wait so long first; BREAK = break off now."""
 
     def __init__(self, answers: list[bytes | float | None]) -> None:
         self.answers = list(answers)
@@ -85,7 +84,7 @@ class Server:
             return False
         writer.write(said)
         await writer.drain()
-        return True
+        return self.answers[:1] != [BREAK]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Server"]:
@@ -128,9 +127,9 @@ async def test_booked_before() -> None:
 
 SUBMISSIONS: list[tuple[str, list[bytes | float | None], type[CrossCityError]]] = [
     ("cut without an answer", [None], PartnerAmbiguous),
-    ("cut in the head", [b"HTTP/1.1 200 OK\r\nContent-Le", None], PartnerAmbiguous),
-    ("cut in the body", [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", None], PartnerAmbiguous),
-    ("not HTTP", [b"SSH-2.0-OpenSSH_9.2\r\n", None], PartnerAmbiguous),
+    ("cut in the head", [b"HTTP/1.1 200 OK\r\nContent-Le", BREAK], PartnerAmbiguous),
+    ("cut in the body", [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", BREAK], PartnerAmbiguous),
+    ("not HTTP", [b"SSH-2.0-OpenSSH_9.2\r\n", BREAK], PartnerAmbiguous),
     ("too slow", [TIMEOUT_S + 1.0, BOOKED], PartnerAmbiguous),
     ("body is no JSON", [good("<html>ok</html>")], PartnerAmbiguous),
     ("body is empty", [good("")], PartnerAmbiguous),
@@ -260,7 +259,7 @@ async def test_fetch_quotes_the_reference() -> None:
     ids=["404", "500", "cut", "no answer", "too large"],
 )
 async def test_fetch_that_fails(said: bytes | None, wanted: type[CrossCityError]) -> None:
-    answers: list[bytes | float | None] = [said] if said is None else [said, None]
+    answers: list[bytes | float | None] = [said] if said is None else [said, BREAK]
     async with Server(answers).running() as server, speaking_to(server.url) as adapter:
         with pytest.raises(CrossCityError) as caught:
             async for _ in adapter.fetch(FILE):
