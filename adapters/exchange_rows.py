@@ -35,6 +35,15 @@ def _condition(part: Any, condition: Condition) -> Any:
     return part.is_not(None) if condition.filled else part.is_(None)
 
 
+def _commit(connection: Connection) -> None:
+    """A commit that failed leaves the transaction open in the driver, where the next user would see its rows."""
+    try:
+        connection.commit()
+    except BaseException:
+        connection.invalidate()
+        raise
+
+
 class ExchangeRows:
     """One city's exchange database."""
 
@@ -62,7 +71,7 @@ class ExchangeRows:
             for material in materials:
                 _insert(connection, submit.materials.table, material, submit.materials.content)
             begin_commit()
-            connection.commit()
+            _commit(connection)
         return True
 
     def waiting(self, engine: Engine) -> dict[str, list[Row]]:
@@ -86,13 +95,14 @@ class ExchangeRows:
 
     def mark(self, engine: Engine, marks: Mapping[str, tuple[Row, Sequence[str]]]) -> None:
         """Set the given values on rows of each source, by key. Rows that are marked already stay as they are."""
-        with engine.begin() as connection:
+        with engine.connect() as connection:
             for name, (values, keys) in marks.items():
                 source = self._operations.sources[name]
                 rows = _table(source.table, [source.key, *values, *source.where])
                 for start in range(0, len(keys), 200):
                     chosen = rows.c[source.key].in_(keys[start : start + 200])
                     connection.execute(update(rows).where(chosen, *_where(rows, source.where)).values(values))
+            _commit(connection)
 
     def content(self, engine: Engine, reference: str) -> bytes | None:
         """The bytes of a file row, whichever file table holds it."""

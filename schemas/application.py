@@ -12,7 +12,9 @@ from schemas.model import Model, Moment, Sha256Hex, ShortText
 
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9\- ]{4,24}$")]
 """联系电话: digits with optional +, spaces and hyphens; 5 to 26 characters."""
-FormValue = Annotated[str, StringConstraints(max_length=4000)] | int | bool | None
+FormValue = Annotated[
+    Annotated[str, StringConstraints(max_length=4000)] | int | bool | None, Field(union_mode="left_to_right")
+]
 """表单值: text, whole number, yes/no or empty. Amounts are text or the smallest unit, never a binary fraction."""
 FormField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 

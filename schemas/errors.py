@@ -99,7 +99,11 @@ class NotFound(RequestError):
 class MethodNotAllowed(RequestError):
     """请求方法不支持: the address exists, but not for this HTTP method."""
 
-    code, title, title_zh = "request.method_not_allowed", "This address does not take this method", "该地址不支持此请求方法"
+    code, title, title_zh = (
+        "request.method_not_allowed",
+        "This address does not take this method",
+        "该地址不支持此请求方法",
+    )
 
 
 class ItemUnknown(RequestError):

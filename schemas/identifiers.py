@@ -6,6 +6,7 @@ the value: it may be a person's number.
 
 import re
 from datetime import date
+from operator import mul
 from string import Formatter
 from typing import Annotated, Self
 
@@ -35,6 +36,10 @@ _LICENCE = (
 _CREDIT_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_CHECKS = "10X98765432"
+# compiled once: these run for every application
+_IS_DIVISION = re.compile(_DIVISION)
+_IS_RESIDENT = re.compile(_RESIDENT)
+_SEVENTEEN_DIGITS = re.compile(r"[0-9]{17}")
 
 
 def credit_code_check_digit(first17: str) -> str:
@@ -49,9 +54,9 @@ def credit_code_check_digit(first17: str) -> str:
 
 def resident_check_digit(first17: str) -> str:
     """校验码 of a 公民身份号码 from its first 17 digits. Source: GB 11643-1999."""
-    if re.fullmatch(r"[0-9]{17}", first17) is None:
+    if _SEVENTEEN_DIGITS.fullmatch(first17) is None:
         raise ValueError("公民身份号码前17位应为数字 / the first 17 characters must be digits")
-    total = sum(weight * int(char) for weight, char in zip(_RESIDENT_WEIGHTS, first17, strict=True))
+    total = sum(map(mul, _RESIDENT_WEIGHTS, map(int, first17)))
     return _RESIDENT_CHECKS[total % 11]
 
 
@@ -68,7 +73,7 @@ def mod_37_36(text: str) -> str:
 
 def check_division(text: str) -> str:
     """行政区划代码: six digits, not all zero. Whether the place exists is a question for the division table."""
-    if re.fullmatch(_DIVISION, text) is None or text == "000000":
+    if _IS_DIVISION.fullmatch(text) is None or text == "000000":
         raise ValueError("行政区划代码应为6位数字且不全为零 / a division code is six digits, not all zero")
     return text
 
@@ -94,7 +99,7 @@ def check_resident_number(text: str) -> str:
     Deliberately not checked: that the age is plausible, or that the division existed in the year of birth. People
     registered late, and places that were renamed, are real.
     """
-    if re.fullmatch(_RESIDENT, text) is None:
+    if _IS_RESIDENT.fullmatch(text) is None:
         raise ValueError("公民身份号码应为17位数字加1位数字或X / a resident number is 17 digits and a digit or X")
     try:
         date(int(text[6:10]), int(text[10:12]), int(text[12:14]))

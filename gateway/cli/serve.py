@@ -1,6 +1,7 @@
 """tongban serve: API and lanes in one process, until SIGTERM."""
 
 import asyncio
+import gc
 import signal
 
 import structlog
@@ -37,6 +38,16 @@ def serve(*, host: str | None = None, port: int | None = None, no_lanes: bool = 
     return 0
 
 
+def _settle_garbage_collector() -> None:
+    """What was loaded at the start stays for ever: never scan it again, and scan the rest less often.
+
+    Measured on durable intake: about a sixth of the CPU.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 1000)
+
+
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -44,6 +55,7 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
 
     async def started(services: Services, url: str) -> None:
+        _settle_garbage_collector()
         if not services.catalogue.items:
             log.warning("gateway.no_seeds", hint="run: tongban seed")
         log.info(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from schemas.agreement import Mode
-from schemas.application import Application, LegalPerson, MaterialSource
+from schemas.application import Application, MaterialSource
 from schemas.errors import FieldProblem
 from schemas.service_item import ServiceItem
 from schemas.service_item_codes import Necessity, Served
@@ -23,7 +23,7 @@ def completeness(application: Application, item: ServiceItem, *, now: datetime) 
 
 
 def _applicant(application: Application, item: ServiceItem) -> Iterator[FieldProblem]:
-    is_organisation = isinstance(application.applicant, LegalPerson)
+    is_organisation = application.applicant.kind == "organisation"
     fits = any(group is Served.OTHER or (group is not Served.PERSON) == is_organisation for group in item.served)
     if item.served and not fits:
         yield FieldProblem(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ _APPLICATION = (
     "collecting_city deciding_city agreement_id direction state needs_review case_number outcome received_at_ms "
     "updated_at_ms last_seq last_hash"
 ).split()
+_VALUES = attrgetter(*_APPLICATION)
 INSERT_APPLICATIONS = Insert("applications", [*_APPLICATION, "body"])
 INSERT_KEYS = Insert(
     "idempotency",
@@ -91,7 +93,7 @@ class Case:
 
     def values(self) -> list[object]:
         """The columns in order, without the body."""
-        return [getattr(self, name) for name in _APPLICATION]
+        return list(_VALUES(self))
 
 
 def _case(row: Row) -> Case:

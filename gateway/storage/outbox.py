@@ -7,6 +7,7 @@ has come. At most one message of a case is ever claimable: the oldest that is no
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from gateway.storage.database import Database, Row, Transaction
 from gateway.storage.sql import SQL, Insert
@@ -15,6 +16,7 @@ _COLUMNS = (
     "message_id application_id sequence city kind content state owner available_at_ms created_at_ms tries "
     "send_started_ms last_code last_detail"
 ).split()
+_VALUES = attrgetter(*_COLUMNS)
 INSERT_OUTBOX = Insert("outbox", _COLUMNS, "ON CONFLICT DO NOTHING")
 INSERT_ATTEMPTS = Insert(
     "attempts",
@@ -90,7 +92,7 @@ class Entry:
 
     def values(self) -> list[object]:
         """The columns in order."""
-        return [getattr(self, name) for name in _COLUMNS]
+        return list(_VALUES(self))
 
 
 def _entry(row: Row) -> Entry:

@@ -36,11 +36,12 @@ class PostgresTransaction:
             await self._connection.executemany(sql.postgresql, rows)
 
     async def insert(self, insert: Insert, rows: Sequence[Sequence[object]]) -> list[Row]:
-        """Insert all rows, a chunk at a time."""
-        out: list[Row] = []
-        for sql, args in insert.chunks(rows):
-            out.extend(await self._connection.fetch(sql.postgresql, *args))
-        return out
+        """Insert all rows in one statement."""
+        if not rows:
+            return []
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        returned: list[Row] = await self._connection.fetch(insert.unnest.postgresql, *columns)
+        return returned
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """A part that is undone alone when it fails."""

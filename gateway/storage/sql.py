@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from sqlalchemy import BigInteger, Integer, LargeBinary
+
+from gateway.storage.schema import metadata
+
 _BRACKETS = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 CHUNKS = (64, 16, 4, 1)
-"""Row counts of multi-row inserts: few prepared statements, few round trips."""
+"""Row counts of multi-row inserts: few prepared statements."""
 
 
 def _numbered(text: str) -> str:
@@ -38,16 +42,21 @@ class SQL:
 
 
 class Insert:
-    """A multi-row INSERT into one table, prepared for a few fixed row counts."""
+    """A multi-row INSERT into one table: a few fixed row counts for SQLite, one unnest for PostgreSQL.
+
+    PostgreSQL answers one statement however many rows it carries; there every statement saved is a round trip.
+    """
 
     def __init__(self, table: str, columns: Sequence[str], tail: str = "") -> None:
         self.columns = tuple(columns)
         row = f"({', '.join('?' * len(columns))})"
-        head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608 - names are constants of ours
-        self._by_count = {n: SQL(f"{head}{', '.join([row] * n)} {tail}".rstrip()) for n in CHUNKS}
+        head = f"INSERT INTO {table} ({', '.join(columns)}) "
+        self._by_count = {n: SQL(f"{head}VALUES {', '.join([row] * n)} {tail}".rstrip()) for n in CHUNKS}
+        arrays = ", ".join(f"?::{_array_type(table, column)}" for column in columns)
+        self.unnest = SQL(f"{head}SELECT * FROM unnest({arrays}) {tail}".rstrip())  # noqa: S608 - as above
 
     def chunks(self, rows: Sequence[Sequence[object]]) -> list[tuple[SQL, list[object]]]:
-        """The statements that insert `rows`, each with its flat parameters."""
+        """The statements that insert `rows` in SQLite, each with its flat parameters."""
         out: list[tuple[SQL, list[object]]] = []
         start = 0
         for size in CHUNKS:
@@ -56,3 +65,14 @@ class Insert:
                 out.append((self._by_count[size], [value for row in part for value in row]))
                 start += size
         return out
+
+
+def _array_type(table: str, column: str) -> str:
+    """The PostgreSQL array type of a column of ours."""
+    match metadata.tables[table].columns[column].type:
+        case BigInteger() | Integer():
+            return "bigint[]"
+        case LargeBinary():
+            return "bytea[]"
+        case _:
+            return "text[]"

@@ -31,11 +31,18 @@ BEIJING = timezone(timedelta(hours=8))
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An application that may be taken: what to store, and the message to hand over once it is stored."""
+    """An application that may be taken: what to store, and what its message is built from once it is stored."""
 
     intake: Intake
-    message: OutboundMessage | None
-    """None for an inbound case."""
+    application: Application
+    files: Mapping[str, StoredFile]
+    item: ServiceItem
+
+    def message(self) -> OutboundMessage:
+        """The message to the deciding city, for a case that goes out."""
+        entry = self.intake.outbox
+        assert entry is not None  # noqa: S101 - asked for outbound cases only
+        return outbound_message(self.application, self.intake.case, entry.message_id, self.files, self.item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,9 @@ async def prepare(
             errors=problems,
         )
     files = await _files(db, application, who)
-    case, links = _case(application, application_id, who, route, milliseconds(now), raw)
     body_sha256 = hashlib.sha256(raw).hexdigest()
     accepted_at_ms = milliseconds(now)
+    case, links = _case(application, application_id, who, route, accepted_at_ms, body_sha256)
     intake = Intake(
         key=key,
         body_sha256=body_sha256,
@@ -92,12 +99,13 @@ async def prepare(
         accepted_at_ms=accepted_at_ms,
         jws=context.signer.sign(application_id, body_sha256, who.caller, accepted_at_ms),
     )
-    message = outbound_message(application, case, message_id, files, route.item) if intake.outbox else None
-    return Prepared(intake, message)
+    return Prepared(intake, application, files, route.item)
 
 
 async def _files(db: Database, application: Application, who: Principal) -> Mapping[str, StoredFile]:
     ids = [str(file_id) for file_id in application.file_ids()]
+    if not ids:
+        return {}
     known = await stored_files.by_ids(db, ids)
     unknown = [file_id for file_id in ids if file_id not in known or known[file_id][1] != who.caller]
     if unknown:
@@ -123,12 +131,12 @@ def _labelled(application: Application) -> list[tuple[UUID, str]]:
 
 
 def _case(
-    application: Application, application_id: str, who: Principal, route: Route, now_ms: int, raw: bytes
+    application: Application, application_id: str, who: Principal, route: Route, now_ms: int, body_sha256: str
 ) -> tuple[Case, list[Link]]:
     item = route.item
     data: Data = {
         "agreement_id": route.agreement.agreement_id,
-        "body_sha256": hashlib.sha256(raw).hexdigest(),
+        "body_sha256": body_sha256,
         "caller": who.caller,
         "collecting_city": application.collecting_city,
         "deciding_city": application.deciding_city,

@@ -28,6 +28,7 @@ _DOCS_HTML = """<!doctype html>
 </html>
 """
 _DOCS_JS = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
+_PATTERNS = {route.path: re.compile(re.sub(r"{\w+}", "[^/]+", route.path)) for route in ROUTES}
 _CODE = re.compile(r"^[a-z]+\.[a-z_]+$")
 
 
@@ -38,7 +39,7 @@ def openapi_document() -> dict[str, object]:
 
 def build_app(services: Services) -> web.Application:
     """The application with every route."""
-    app = web.Application(middlewares=[unmatched], client_max_size=services.settings.max_body_bytes)
+    app = web.Application(client_max_size=services.settings.max_body_bytes)
     prepare_app(app, services)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, endpoint(route.name, route.handler))
@@ -48,7 +49,9 @@ def build_app(services: Services) -> web.Application:
     app.router.add_get("/docs", _fixed(_DOCS_HTML.encode(), "text/html", csp=True))
     app.router.add_get("/docs/start.js", _fixed(_DOCS_JS.encode(), "text/javascript"))
     app.router.add_static("/docs/assets", _SWAGGER)
-    app.router.add_get("/docs/problems/{code}", _problem_page)
+    app.router.add_get("/docs/problems/{code}", endpoint("docs.problem", _problem_page))
+    # last, so that it gets what nothing else takes; a middleware for this would cost every request
+    app.router.add_route("*", "/{anything:.*}", endpoint("unmatched", unmatched(_methods_at)))
     return app
 
 
@@ -63,7 +66,12 @@ def _fixed(body: bytes, content_type: str, *, csp: bool = False):  # type: ignor
     return handle
 
 
-async def _problem_page(request: web.Request) -> web.Response:
+def _methods_at(path: str) -> set[str]:
+    """The methods of our own routes at this path."""
+    return {route.method for route in ROUTES if _PATTERNS[route.path].fullmatch(path)}
+
+
+async def _problem_page(request: web.Request, _services: Services) -> web.Response:
     """What a problem code means and what to do: docs/problems/<code>.md as text."""
     code = request.match_info["code"]
     page = _PROBLEM_PAGES / f"{code}.md"

@@ -100,17 +100,16 @@ def _foreign(error: web.HTTPException, number: str) -> tuple[web.Response, str]:
     return problems.response(ours, number), ours.code
 
 
-@web.middleware
-async def unmatched(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """404 and 405 of the router as problem documents."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        return _foreign(error, request_id(request))[0]
+def unmatched(methods_at: Callable[[str], set[str]]) -> Handler:
+    """The handler of every address no route takes: 405 where another method would be taken, else 404."""
+
+    async def handle(request: web.Request, _services: Services) -> web.Response:
+        methods = methods_at(request.path)
+        if methods:
+            raise web.HTTPMethodNotAllowed(request.method, methods)
+        raise web.HTTPNotFound
+
+    return handle
 
 
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -7,11 +7,11 @@ neither be sent a message twice nor be asked.
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from adapters.contract import Callback
 from adapters.profile import Duplicates, Transport
 from schemas.errors import (
     PartnerAmbiguous,
@@ -70,12 +70,17 @@ def reporter(city: SimulatedCity, inbox: Inbox) -> Reporter:
     return Reporter(city, inbox)
 
 
+async def true_soon(condition: Callable[[], bool]) -> None:
+    """Another process makes it true: it can only be looked at."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def booked(city: SimulatedCity, message: OutboundMessage, count: int = 1) -> list[str]:
     """The case numbers, once there are `count` (an exchange database is read a moment later)."""
-    async with asyncio.timeout(PATIENCE_S):
-        while len(found := city.bookings(message.application_id)) < count:
-            await asyncio.sleep(0.02)
-    return found
+    await true_soon(lambda: len(city.bookings(message.application_id)) >= count)
+    return city.bookings(message.application_id)
 
 
 async def settled(city: SimulatedCity, message: OutboundMessage) -> list[str]:
@@ -355,7 +360,7 @@ async def test_clocks_that_differ(city: SimulatedCity, skew_s: int, taken: bool)
 @pytest.mark.parametrize("code", REST, indirect=True)
 async def test_a_rotated_secret_needs_no_restart(city: SimulatedCity) -> None:
     right = dict(city.secrets)
-    city.secrets.update({name: "wrong" for name in right})
+    city.secrets.update(dict.fromkeys(right, "wrong"))
     with pytest.raises(PartnerProtocol, match="credentials"):
         await city.adapter.probe()
     city.secrets.update(right)
@@ -367,13 +372,11 @@ async def test_a_callback_with_a_wrong_signature(city: SimulatedCity, inbox: Inb
     await city.control(bad_signature=1)
     message, files = message_to(city.code)
     await city.adapter.deliver(message, files)
-    async with asyncio.timeout(PATIENCE_S):
-        while len(inbox.calls) < 3:
-            await asyncio.sleep(0.02)
+    await true_soon(lambda: len(inbox.calls) >= 3)
     with pytest.raises(Unauthenticated):
         city.adapter.read_callback(inbox.calls[0])
     callbacks = [city.adapter.read_callback(call) for call in inbox.calls[1:]]
-    assert all(isinstance(callback, Callback) and callback.reports for callback in callbacks)
+    assert all(callback.reports for callback in callbacks)
     assert len({callback.nonce for callback in callbacks}) == len(callbacks)
     city.ahead_s = 1000
     with pytest.raises(Unauthenticated):

@@ -1,6 +1,6 @@
 """Our compiled expressions against jmespath's own interpreter, and what is refused."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +19,28 @@ TABLES = {"t": {"a": "1", "b": "2"}}
 REVERSE = {"t": {"1": "a", "2": "b"}}
 
 
-class _OurFunctions(Functions):  # type: ignore[misc]
+def _oracle_functions() -> Functions:
     """Our functions, for jmespath's interpreter."""
+    methods: dict[str, Any] = {}
+    for name, (function, count) in FUNCTIONS.items():
+        methods[f"_func_{name}"] = _method(function, count)
+    methods["_func_lookup"] = _method(lambda _table, value: TABLES["t"].get(value), 2)
+    made = type("OurFunctions", (Functions,), methods)()
+    assert isinstance(made, Functions)
+    return made
 
 
-def _register(name: str, count: int) -> None:
-    function = FUNCTIONS[name][0]
+def _method(function: Callable[..., Any], count: int) -> Any:
+    anything: Any = [{"types": []}] * count
 
-    @signature(*[{"types": []}] * count)  # type: ignore[untyped-decorator]
+    @signature(*anything)
     def method(_self: object, *arguments: Any) -> Any:
         return function(*arguments)
 
-    setattr(_OurFunctions, f"_func_{name}", method)
+    return method
 
 
-for _name, (_, _count) in FUNCTIONS.items():
-    _register(_name, _count)
-
-
-@signature({"types": []}, {"types": []})  # type: ignore[untyped-decorator]
-def _lookup(_self: object, _table: str, value: Any) -> Any:
-    return None if value is None else TABLES["t"].get(value)
-
-
-_OurFunctions._func_lookup = _lookup
-_OurFunctions._populate_function_table()
-OPTIONS = jmespath.Options(custom_functions=_OurFunctions())
+OPTIONS = jmespath.Options(custom_functions=_oracle_functions())
 
 
 def oracle(text: str, value: Any) -> Any:
@@ -142,7 +138,8 @@ def test_lookup() -> None:
     assert ours("lookup('t', a)", {"a": "b"}) == "2"
     assert ours("reverse_lookup('t', a)", {"a": "2"}) == "b"
     assert ours("lookup('t', a)", {}) is None
-    for value in ("c", 1, ["a"], {}):
+    unknown: list[Any] = ["c", 1, ["a"], {}]
+    for value in unknown:
         with pytest.raises(Unmappable):
             ours("lookup('t', a)", {"a": value})
 

@@ -80,7 +80,7 @@ class Server:
         if isinstance(said, float):
             await asyncio.sleep(said)
             said = self.answers.pop(0)
-        if said is None:
+        if not isinstance(said, bytes):
             return False
         writer.write(said)
         await writer.drain()

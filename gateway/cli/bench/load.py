@@ -91,10 +91,9 @@ class Requests:
     def next(self) -> bytes:
         """The next request."""
         if self._prefix is None:
-            return self._head + self._tail
+            return b"".join((self._head, self._tail))
         self._number += 1
-        key = f"\r\nIdempotency-Key: {self._prefix}-{self._number}".encode()
-        return self._head + key + self._tail
+        return b"".join((self._head, f"\r\nIdempotency-Key: {self._prefix}-{self._number}".encode(), self._tail))
 
 
 async def _closed_loop(connection: Connection, requests: Requests, until: float, most: int, tally: Tally) -> None:

@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
 from gateway.domain.access import Principal
+from gateway.evidence.chain import timestamp
 from gateway.storage import cases
 from gateway.storage.intake import Intake, Taken
 from gateway.usecases import read_case, submit_application
@@ -56,14 +56,13 @@ def _headers(taken: Taken) -> dict[str, str]:
 
 
 def _submitted(taken: Taken) -> dict[str, Any]:
-    accepted_at = datetime.fromtimestamp(taken.accepted_at_ms / 1000, UTC)
     return {
         "application_id": taken.application_id,
         "state": taken.state,
         "receipt": {
             "application_id": taken.application_id,
             "body_sha256": taken.body_sha256,
-            "accepted_at": accepted_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "accepted_at": timestamp(taken.accepted_at_ms),
             "jws": taken.jws,
         },
         "warnings": [],
@@ -98,7 +97,7 @@ async def _take_outbound(services: Services, prepared: Prepared, unit: Intake) -
         taken = await services.intakes.put(unit)
     finally:
         is_new = taken is not None and taken.new
-        lane.hand_over(entry if is_new else None, prepared.message, entry.owner or "")
+        lane.hand_over(entry if is_new else None, prepared.message() if is_new else None, entry.owner or "")
     return taken
 
 
