@@ -5,6 +5,7 @@ The last processor drops every key that could carry personal data, whoever logge
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,30 @@ def drop_personal(_logger: object, _method: str, event: MutableMapping[str, Any]
     return event
 
 
+def exception_without_words(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its type and the places it passed; never its message or the values around it.
+
+    A message (a validation error's, a driver's) and local variables may hold a person's name or number.
+    """
+    given = event.pop("exc_info", None)
+    if not given:
+        return event
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1]
+    if error is not None:
+        chain = []
+        while error is not None and len(chain) < 5:
+            frames = traceback.extract_tb(error.__traceback__)
+            chain.append(
+                {
+                    "type": f"{type(error).__module__}.{type(error).__qualname__}",
+                    "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+                }
+            )
+            error = error.__cause__ or error.__context__
+        event["error_chain"] = chain
+    return event
+
+
 def _render(_logger: object, method: str, event: MutableMapping[str, Any]) -> bytes:
     """One JSON line; level and time are added here, in one pass, because every request pays for it."""
     event["level"] = method
@@ -39,7 +64,7 @@ def configure(*, json: bool | None = None, level: int = logging.INFO) -> None:
     as_json = (not sys.stderr.isatty()) if json is None else json
     if as_json:
         structlog.configure(
-            processors=[structlog.processors.format_exc_info, drop_personal, _render],
+            processors=[exception_without_words, drop_personal, _render],
             wrapper_class=structlog.make_filtering_bound_logger(level),
             logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
             cache_logger_on_first_use=True,
@@ -49,6 +74,7 @@ def configure(*, json: bool | None = None, level: int = logging.INFO) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            exception_without_words,
             drop_personal,
             structlog.dev.ConsoleRenderer(),
         ],

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StrictInt, StringConstraints, model_validator
 
 from schemas.agreement import Mode
 from schemas.identifiers import CatalogCode, CreditCode, DivisionCode, LicenceIdentifier, check_resident_number
@@ -13,7 +13,8 @@ from schemas.model import Model, Moment, Sha256Hex, ShortText
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9\- ]{4,24}$")]
 """联系电话: digits with optional +, spaces and hyphens; 5 to 26 characters."""
 FormValue = Annotated[
-    Annotated[str, StringConstraints(max_length=4000)] | int | bool | None, Field(union_mode="left_to_right")
+    Annotated[str, StringConstraints(max_length=4000)] | StrictInt | StrictBool | None,
+    Field(union_mode="left_to_right"),
 ]
 """表单值: text, whole number, yes/no or empty. Amounts are text or the smallest unit, never a binary fraction."""
 FormField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]

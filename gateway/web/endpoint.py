@@ -18,6 +18,8 @@ from schemas.errors import CrossCityError, Internal, MethodNotAllowed, NotFound,
 log = structlog.get_logger()
 
 SERVICES: web.AppKey[Services] = web.AppKey("SERVICES", Services)
+APPLICATION_ID = web.RequestKey("APPLICATION_ID", str)
+"""The case a request turned out to be about, for its log line."""
 Handler = Callable[[web.Request, Services], Awaitable[web.Response]]
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _VERIFIER: web.AppKey[list[Any]] = web.AppKey("VERIFIER", list)
@@ -80,7 +82,7 @@ def endpoint(name: str, handler: Handler) -> Callable[[web.Request], Awaitable[w
             status=response.status,
             took_us=int(took_s * 1e6),
             code=code,
-            application_id=request.match_info.get("application_id") or request.get("application_id"),
+            application_id=request.match_info.get("application_id") or request.get(APPLICATION_ID),
         )
         return response
 

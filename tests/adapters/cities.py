@@ -76,7 +76,9 @@ def profile_path(code: str) -> Path:
     return Path(__file__).with_name("unsafe.yaml") if code == UNSAFE else ROOT / "seeds" / "cities" / f"{code}.yaml"
 
 
-def _speaking(code: str, tmp_path: Path, callback_url: str | None) -> tuple[dict[str, str], list[str]]:
+def _speaking(
+    code: str, tmp_path: Path, callback_url: str | None, exchange_url: str | None
+) -> tuple[dict[str, str], list[str]]:
     """Secrets of ours, and the simulator's options that agree with them."""
     if code == "441300":
         token, inbound = secrets.token_hex(8), secrets.token_hex(8)
@@ -84,7 +86,7 @@ def _speaking(code: str, tmp_path: Path, callback_url: str | None) -> tuple[dict
         options += ["--callback-url", callback_url or ""]
         return {f"{code}.tif_token": token, f"{code}.tif_inbound_token": inbound}, options
     if code == "441400":
-        url = f"sqlite:///{tmp_path}/exchange-{code}.sqlite3"
+        url = exchange_url or f"sqlite:///{tmp_path}/exchange-{code}.sqlite3"
         return {f"{code}.database_url": url}, ["--database", url, "--poll", "0.05"]
     appsecret = secrets.token_hex(8)
     return {f"{code}.appsecret": appsecret}, ["--sid", "tongban-445200", "--appsecret", appsecret]
@@ -106,14 +108,15 @@ async def simulated_city(
     config: Mapping[str, Any] | None = None,
     settings: Mapping[str, str] | None = None,
     port: int = 0,
+    exchange_url: str | None = None,
 ) -> AsyncIterator[SimulatedCity]:
     """Start a city's simulator, give its adapter, stop both.
 
-    `config` are the simulator's settings, `settings` fill our profile's ${name} places. Starting again with the same
-    `tmp_path` goes on with the same books.
+    `config` are the simulator's settings, `settings` fill our profile's ${name} places; `exchange_url` is 梅州's
+    database, else a file in `tmp_path`. Starting again with the same `tmp_path` goes on with the same books.
     """
     books, log = tmp_path / f"books-{code}.sqlite3", tmp_path / f"city-{code}.log"
-    hidden, options = _speaking(code, tmp_path, callback_url)
+    hidden, options = _speaking(code, tmp_path, callback_url, exchange_url)
     command = [sys.executable, "-m", f"tests.simulators.{_MODULES[code]}", "--books", str(books), "--port", str(port)]
     command += ["--config", json.dumps(dict(config or {})), *options]
     with log.open("ab") as errors:

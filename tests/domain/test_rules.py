@@ -30,6 +30,7 @@ from schemas.service_item import ItemStatus, ServiceItem
 SEEDS = Path(__file__).resolve().parents[2] / "seeds"
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 FILE = "0193a000-0000-7000-8000-000000000001"
+CHECK = {"method": "card_reader", "by": "A01", "by_city": "445200", "at": "2026-03-02T09:59:00+08:00"}
 COLLECT_ITEM = "002017900002"
 ONLINE_ITEM = "002017900001"
 JOINT_ITEM = "002017900006"
@@ -52,10 +53,12 @@ def body(item: ServiceItem, mode: Mode = Mode.COLLECT) -> dict[str, Any]:
         "collecting_city": "445200",
         "deciding_city": item.city,
         "applicant": {"name": "陈𠮷安", "document_number": "445202189901010014"},
-        "identity_check": {"method": "card_reader", "by": "A01", "by_city": "445200", "at": "2026-03-02T09:59:00+08:00"},
+        "identity_check": CHECK,
         "consent": {"at": "2026-03-02T09:58:00+08:00", "text_version": "v1"},
         "materials": [
-            {"material_code": m.material_code, "files": [FILE]} for m in item.materials if m.necessity.value == "REQUIRED"
+            {"material_code": m.material_code, "files": [FILE]}
+            for m in item.materials
+            if m.necessity.value == "REQUIRED"
         ],
     }
 

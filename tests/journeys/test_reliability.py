@@ -42,10 +42,8 @@ def content_of(number: int) -> bytes:
 async def submit_until_acknowledged(world: World, one: Client, number: int) -> None:
     """A window that does not give up: the same key and body until there is a receipt."""
     city = list(CITIES)[number % len(CITIES)]
-    file_id = None
-    while file_id is None:
-        file_id = await one.upload(content_of(number))
-        await asyncio.sleep(0.02 if file_id else 0.1)
+    while (file_id := await one.upload(content_of(number))) is None:
+        await asyncio.sleep(0.1)
     body = world.body(city, number // len(CITIES), mode=(Mode.ONLINE, Mode.COLLECT)[number % 2], files=[file_id])
     body["caller_reference"] = str(number)
     while await one.submit(body, f"key-{number}") is None:
@@ -78,20 +76,29 @@ async def drained(admin: Client, *, within_s: float) -> float:
     return time.monotonic() - began
 
 
-async def act_as_person(world: World, admin: Client) -> int:
-    """人工处置 of every held message: ask the city (its books); settle what it has, replay what it has not."""
+async def act_as_person(world: World, admin: Client) -> set[str]:
+    """人工处置 of every held message: ask the city (its books); settle what it has, replay what it has not.
+
+    Until a person acts, nothing may have been sent to an `unsafe` city twice. Gives the cases that were replayed.
+    """
+    blind = {ref: n for ref, n in world.books(UNSAFE).deliveries.items() if n > 1}
+    assert not blind, f"sent again blindly: {blind}"
     held = (await admin.get("/v1/outbox?state=held&limit=200"))["data"]
+    replayed = set()
     for entry in held:
         assert entry["city"] == UNSAFE, entry
         assert entry["unclear"], entry
         has_it = entry["application_id"] in world.books(entry["city"]).bookings
+        if not has_it:
+            replayed.add(entry["application_id"])
         path = f"{admin.url}/v1/outbox/{entry['message_id']}/{'settle' if has_it else 'replay'}"
         async with admin.session.post(path, headers={"Authorization": f"Bearer {admin.token}"}) as response:
             assert response.status in {200, 202}
-    return len(held)
+    print(f"{len(held)} put before a person, {len(replayed)} of them sent again by one")
+    return replayed
 
 
-def check_books(world: World, acknowledged: dict[str, str], *, most_sent_unsafe: int = 1) -> None:
+def check_books(world: World, acknowledged: dict[str, str], replayed: set[str]) -> None:
     """Every acknowledged case exactly once in its city's books, and nothing in them that nobody sent."""
     for city in CITIES:
         books = world.books(city)
@@ -101,23 +108,15 @@ def check_books(world: World, acknowledged: dict[str, str], *, most_sent_unsafe:
         assert not lost, f"{city} lost {len(lost)} of {len(ours)}"
         assert not doubled, f"{city} booked {len(doubled)} twice"
         if city == UNSAFE:
-            blind = {ref: n for ref, n in books.deliveries.items() if n > most_sent_unsafe}
+            blind = {ref: n for ref, n in books.deliveries.items() if n > 1 + (ref in replayed)}
             assert not blind, f"sent again blindly: {blind}"
-
-
-async def check_files(world: World, one: Client, acknowledged: dict[str, str], numbers: dict[str, int]) -> None:
-    for application_id, city in acknowledged.items():
-        books = world.books(city) if application_id else None
-        assert books is not None
-        expected = hashlib.sha256(content_of(numbers[application_id])).hexdigest()
-        assert set(books.files_in[application_id]) == {expected}
 
 
 async def test_kill_9_at_random_moments(
     tmp_path: Path, database_url: str | None, request: pytest.FixtureRequest
 ) -> None:
     rng = random.Random(seed_of(request))
-    async with open_world(tmp_path, database_url, pace="silent", **FAST) as world:
+    async with open_world(tmp_path, database_url, pace="silent", extra=FAST) as world:
         for city in CITIES:
             if city != "441400":
                 await world.control(city, slow_before_s=0.03, slow_after_s=0.03)
@@ -132,13 +131,12 @@ async def test_kill_9_at_random_moments(
             async with world.gateway(port=port) as (_, _):
                 await submitting
                 await drained(admin, within_s=60)
-                held = await act_as_person(world, admin)
+                replayed = await act_as_person(world, admin)
                 await drained(admin, within_s=60)
                 acknowledged = {ref: city for ref, (city, _) in one.acknowledged.items()}
-                print(f"{KILLS} kills, {len(acknowledged)} acknowledged, {held} put before a person")
+                print(f"{KILLS} kills, {len(acknowledged)} acknowledged")
                 assert len(acknowledged) >= APPLICATIONS
-                # what a person replayed was sent once before (and not booked): twice in all, never blindly
-                check_books(world, acknowledged, most_sent_unsafe=2 if held else 1)
+                check_books(world, acknowledged, replayed)
                 for application_id, city in list(acknowledged.items())[::7]:
                     case = await one.get(f"/v1/applications/{application_id}")
                     assert case["state"] not in {"SUBMITTED", "RECEIVED"}, (city, case)
@@ -160,7 +158,7 @@ async def _check_files(world: World, one: Client, acknowledged: dict[str, str]) 
 
 
 async def test_a_restarted_process_resumes_its_own_messages_at_once(tmp_path: Path, database_url: str | None) -> None:
-    async with open_world(tmp_path, database_url, pace="silent", TONGBAN_LEASE_S="30", **FAST) as world:
+    async with open_world(tmp_path, database_url, pace="silent", extra=FAST | {"TONGBAN_LEASE_S": "30"}) as world:
         async with world.gateway() as (_, url):
             port = urlsplit(url).port or 0
         for city in CITIES:
@@ -178,15 +176,15 @@ async def test_a_restarted_process_resumes_its_own_messages_at_once(tmp_path: Pa
                 # lease 30 s: only taking over our own rows at the start can be this quick
                 took_s = await drained(admin, within_s=15)
                 print(f"resumed and drained {took_s:.2f} s after the port was open")
-                held = await act_as_person(world, admin)
+                replayed = await act_as_person(world, admin)
                 await drained(admin, within_s=15)
                 acknowledged = {ref: city for ref, (city, _) in one.acknowledged.items()}
-                check_books(world, acknowledged, most_sent_unsafe=2 if held else 1)
+                check_books(world, acknowledged, replayed)
 
 
 async def test_partners_down_for_the_whole_run_then_up(tmp_path: Path, database_url: str | None) -> None:
     async with (
-        open_world(tmp_path, database_url, pace="silent", **FAST) as world,
+        open_world(tmp_path, database_url, pace="silent", extra=FAST) as world,
         world.gateway() as (_, url),
         client(world, url) as one,
         client(world, url, Role.ADMIN) as admin,
@@ -200,10 +198,10 @@ async def test_partners_down_for_the_whole_run_then_up(tmp_path: Path, database_
         for city in CITIES:
             await world.control(city, down=False)
         await drained(admin, within_s=60)
-        held = await act_as_person(world, admin)
+        replayed = await act_as_person(world, admin)
         await drained(admin, within_s=60)
         acknowledged = {ref: city for ref, (city, _) in one.acknowledged.items()}
-        check_books(world, acknowledged, most_sent_unsafe=2 if held else 1)
+        check_books(world, acknowledged, replayed)
         cities = {city["code"]: city for city in (await admin.get("/v1/cities"))["data"]}
         assert cities["441300"]["breaker"] == "closed"
 
@@ -213,7 +211,7 @@ async def test_partners_that_answer_after_our_timeout(tmp_path: Path, when: str)
     late = {f"TONGBAN_CITY_{city}_TIMEOUT_S": "0.4" for city in CITIES} | FAST
     late |= {f"TONGBAN_CITY_{city}_SETTLE_S": "1.5" for city in CITIES}
     async with (
-        open_world(tmp_path, None, pace="silent", **late) as world,
+        open_world(tmp_path, None, pace="silent", extra=late) as world,
         world.gateway() as (_, url),
         client(world, url) as one,
         client(world, url, Role.ADMIN) as admin,
@@ -227,38 +225,39 @@ async def test_partners_that_answer_after_our_timeout(tmp_path: Path, when: str)
             await world.control(city, **{f"slow_{when}_s": 0})
         await drained(admin, within_s=60)
         await asyncio.sleep(1)
-        held = await act_as_person(world, admin)
+        replayed = await act_as_person(world, admin)
         await drained(admin, within_s=60)
-        assert held == sum(city == UNSAFE for city, _ in one.acknowledged.values())
+        assert not replayed, "the late city has everything: a person only settles"
         acknowledged = {ref: city for ref, (city, _) in one.acknowledged.items()}
-        check_books(world, acknowledged)
+        check_books(world, acknowledged, replayed)
 
 
 async def test_two_gateways_on_one_postgresql_one_killed_mid_lease(tmp_path: Path, postgres_url: str) -> None:
-    async with open_world(tmp_path, postgres_url, pace="silent", **FAST) as world:
+    async with open_world(tmp_path, postgres_url, pace="silent", extra=FAST) as world:
         for city in CITIES:
             if city != "441400":
                 await world.control(city, slow_before_s=0.05)
-        async with world.gateway("b") as (process, other_url), world.gateway("a") as (_, url):
-            async with (
-                client(world, url) as one,
-                client(world, other_url) as two,
-                client(world, url, Role.ADMIN) as admin,
-            ):
-                first = asyncio.create_task(submit_all(world, one, range(0, 120)))
-                second = asyncio.create_task(_submit_until_gone(world, two, range(1000, 1300)))
-                await asyncio.sleep(1.5)
-                await kill(process)
-                await second
-                await first
-                began = time.monotonic()
-                await drained(admin, within_s=30)
-                print(f"all taken over and delivered {time.monotonic() - began:.2f} s later (lease 2 s)")
-                held = await act_as_person(world, admin)
-                await drained(admin, within_s=30)
-                acknowledged = {ref: city for c in (one, two) for ref, (city, _) in c.acknowledged.items()}
-                assert len(acknowledged) > 120
-                check_books(world, acknowledged, most_sent_unsafe=2 if held else 1)
+        async with (
+            world.gateway("b") as (process, other_url),
+            world.gateway("a") as (_, url),
+            client(world, url) as one,
+            client(world, other_url) as two,
+            client(world, url, Role.ADMIN) as admin,
+        ):
+            first = asyncio.create_task(submit_all(world, one, range(120)))
+            second = asyncio.create_task(_submit_until_gone(world, two, range(1000, 1300)))
+            await asyncio.sleep(1.5)
+            await kill(process)
+            await second
+            await first
+            began = time.monotonic()
+            await drained(admin, within_s=30)
+            print(f"all taken over and delivered {time.monotonic() - began:.2f} s later (lease 2 s)")
+            replayed = await act_as_person(world, admin)
+            await drained(admin, within_s=30)
+            acknowledged = {ref: city for c in (one, two) for ref, (city, _) in c.acknowledged.items()}
+            assert len(acknowledged) > 120
+            check_books(world, acknowledged, replayed)
 
 
 async def _submit_until_gone(world: World, one: Client, numbers: range) -> None:

@@ -138,18 +138,18 @@ CITIES = {**SIMULATED, UNSAFE: "shanwei"}
 
 @asynccontextmanager
 async def open_world(
-    folder: Path, database_url: str | None, cities: Mapping[str, str] = CITIES, *, pace: str = "0", **extra: str
+    folder: Path, database_url: str | None, *, pace: str = "0", extra: Mapping[str, str] | None = None
 ) -> AsyncIterator[World]:
     """Simulators running, database seeded, keys made; start gateways with `world.gateway()`."""
     parties = Parties(folder)
     create_key(folder / "keys")
     ring = load_keys(folder / "keys")
     assert ring is not None
-    extra = {"TONGBAN_PROFILES_DIR": str(_profiles(folder)), **extra}
+    variables = {"TONGBAN_PROFILES_DIR": str(_profiles(folder)), **(extra or {})}
     await load(Settings(data_dir=folder / "a", database_url=database_url))
     items = {(item.city, item.item_code): item for item in read_seeds(ROOT / "seeds").items}
-    async with simulated_cities(parties, cities, pace=pace):
-        yield World(folder, parties, ring, database_url, items, extra)
+    async with simulated_cities(parties, CITIES, pace=pace):
+        yield World(folder, parties, ring, database_url, items, variables)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from gateway.storage import cases
 from gateway.storage.intake import Intake, Taken
 from gateway.usecases import read_case, submit_application
 from gateway.usecases.submit_application import IntakeContext, Prepared
-from gateway.web.endpoint import authenticate, json_body, json_response
+from gateway.web.endpoint import APPLICATION_ID, authenticate, json_body, json_response
 from gateway.wiring import Services, new_id, now
 from schemas.errors import IdempotencyMismatch, KeyMissing, RequestError
 
@@ -44,7 +44,7 @@ async def submit(request: web.Request, services: Services) -> web.Response:
             "该幂等键已用于内容不同的报文。",
             application_id=taken.application_id,
         )
-    request["application_id"] = taken.application_id
+    request[APPLICATION_ID] = taken.application_id
     return json_response(_submitted(taken), status=202, headers=_headers(taken))
 
 

@@ -6,7 +6,7 @@ from adapters.contract import CallbackRequest
 from gateway.evidence.chain import milliseconds
 from gateway.storage import cases
 from gateway.usecases.take_progress import Taken, take_progress
-from gateway.web.endpoint import json_response
+from gateway.web.endpoint import APPLICATION_ID, json_response
 from gateway.wiring import Services, new_id, now
 from schemas.errors import NotFound, Unauthenticated
 
@@ -35,5 +35,5 @@ async def take(request: web.Request, services: Services) -> web.Response:
     for result in results:
         services.metrics.reports.labels(city, result.value).inc()
     if callback.reports:
-        request["application_id"] = str(callback.reports[0].application_id)
+        request[APPLICATION_ID] = str(callback.reports[0].application_id)
     return json_response(dict(adapter.callback_reply()))
