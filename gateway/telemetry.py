@@ -38,7 +38,7 @@ def exception_without_words(_logger: object, _method: str, event: MutableMapping
         return event
     error = given if isinstance(given, BaseException) else sys.exc_info()[1]
     if error is not None:
-        chain = []
+        chain: list[dict[str, Any]] = []
         while error is not None and len(chain) < 5:
             frames = traceback.extract_tb(error.__traceback__)
             chain.append(

@@ -161,6 +161,21 @@ async def test_submission(answers: list[bytes | float | None], wanted: type[Cros
     assert caught.value.detail_zh
 
 
+def chunked(*parts: bytes) -> bytes:
+    body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+
+
+async def test_an_answer_in_chunks() -> None:
+    found = await deliver(chunked(b'{"code":"00",', b'"data":{"SBLSH":"N1"}}'))
+    assert found.case_number == "N1"
+
+
+async def test_an_answer_without_end() -> None:
+    with pytest.raises(PartnerAmbiguous):
+        await deliver(chunked(*[bytes(1024**2)] * 20))
+
+
 async def test_retry_after_is_kept() -> None:
     with pytest.raises(PartnerUnavailable) as caught:
         await deliver(answer("429 Too Many Requests", "", "Retry-After: 7"))

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.signing import national_exchange, tif
+from adapters.contract import AdapterContext
+from adapters.operations import NationalExchangeAuth, TifAuth
+from adapters.signing import national_exchange, sign, tif, verify
 from schemas.errors import Unauthenticated
 
 NOW = datetime(2026, 11, 23, 1, 2, 3, 456_000, UTC)
@@ -104,3 +106,14 @@ def test_national_exchange_stale() -> None:
     given = national_exchange.headers("r", "s", "s3cret", now=NOW)
     with pytest.raises(Unauthenticated):
         national_exchange.verify(given, "r", "s", "s3cret", now=NOW + timedelta(seconds=301), tolerance_s=300)
+
+
+def test_a_profile_chooses_the_scheme() -> None:
+    context = AdapterContext(lambda: NOW, lambda name: f"secret of {name}", lambda: "n0nce")
+    for auth in (
+        TifAuth(scheme="tif", paasid="p", token="a"),
+        NationalExchangeAuth(scheme="national_exchange", service_id="r", sender_id="s", appsecret="b"),
+    ):
+        assert verify(auth, sign(auth, context), context, tolerance_s=60).nonce
+        with pytest.raises(Unauthenticated):
+            verify(auth, {}, context, tolerance_s=60)
