@@ -32,8 +32,6 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     node: str = Field(default_factory=lambda: f"{os.uname().nodename}")
     """Name of this process's place: a restarted process of the same node resumes its own messages at once."""
-    public_url: str | None = None
-    """What partners call; absent = http://host:port."""
     lease_s: Annotated[float, Field(gt=0)] = 10.0
     """How long after its last sign of life a process's messages may be taken over."""
     sweep_s: Annotated[float, Field(gt=0)] = 0.5
@@ -55,7 +53,7 @@ class Settings(BaseSettings):
     log_json: bool | None = None
     """Absent: JSON unless stderr is a terminal."""
 
-    @field_validator("database_url", "public_url", "keys_dir", "profiles_dir", mode="before")
+    @field_validator("database_url", "keys_dir", "profiles_dir", mode="before")
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if value == "" else value

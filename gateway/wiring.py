@@ -77,7 +77,7 @@ class Services:
     catalogue: Catalogue = field(default_factory=Catalogue)
     intakes: GroupCommit[intake.Intake, intake.Taken] = field(init=False)
     completions: GroupCommit[complete_delivery.Completion, bool] = field(init=False)
-    starts: GroupCommit[tuple[int, str], bool] = field(init=False)
+    starts: GroupCommit[tuple[int, str, str], bool] = field(init=False)
     signer: ReceiptSigner = field(init=False)
     worker: Worker = field(init=False)
     collectors: list[Collector] = field(init=False)

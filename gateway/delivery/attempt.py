@@ -57,7 +57,7 @@ async def send(adapter: Adapter, message: OutboundMessage, files: FileSource, po
             raise
     retrying = AsyncRetrying(
         stop=stop_after_attempt(_QUICK_TRIES),
-        wait=wait_exponential_jitter(initial=0.1, max=1.0, jitter=0.2),
+        wait=wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.2),
         retry=retry_if_exception(_worth_a_quick_retry),
         reraise=True,
     )
@@ -73,39 +73,47 @@ async def attempt(
     tries: int,
     since_unclear_s: float | None,
     jitter: float,
+    mark: Callable[[], Awaitable[None]],
 ) -> Outcome:
-    """One try. `since_unclear_s` = seconds since an earlier send whose answer is missing; None = there was none."""
+    """One try. `since_unclear_s` = seconds since an earlier send whose answer is missing ended; None = there was none.
+
+    `mark` notes durably that a send begins; it is awaited before the first byte of every send to a city where that
+    matters.
+    """
     try:
-        if since_unclear_s is not None and (early := await _before_resend(adapter, message, policy, since_unclear_s)):
-            return early
+        if since_unclear_s is not None and policy.duplicates != "idempotent":
+            early = await _before_resend(adapter, message, policy, since_unclear_s, tries=tries, jitter=jitter)
+            if early is not None:
+                return early
+        if policy.duplicates != "idempotent":
+            await mark()
         return Delivered(await send(adapter, message, files, policy))
     except CrossCityError as error:
         return outcome_of(error, policy, tries=tries, jitter=jitter)
 
 
 async def _before_resend(
-    adapter: Adapter, message: OutboundMessage, policy: Policy, since_unclear_s: float
+    adapter: Adapter, message: OutboundMessage, policy: Policy, since_unclear_s: float, *, tries: int, jitter: float
 ) -> Outcome | None:
-    if policy.duplicates == "idempotent":
-        return None
     if policy.duplicates == "unsafe":
-        return Held(
-            "partner.ambiguous", "Sent once without a clear answer; this city may not be sent it again.", unclear=True
-        )
+        detail = "Sent once without a clear answer; this city may not be sent it again."
+        return Held("partner.ambiguous", detail, unclear=True)
     try:
         async with asyncio.timeout(policy.timeout_s + _GUARD_S):
             found = await adapter.find(message)
     except (TimeoutError, CrossCityError) as error:
         code = error.code if isinstance(error, CrossCityError) else "partner.unavailable"
-        return Deferred(
-            policy.settle_s, code, "The partner could not be asked whether it has the message.", unclear=True
-        )
+        detail = "The partner could not be asked whether it has the message."
+        wait_s = next_delay(tries + 1, jitter=jitter, delays_s=policy.delays_s)
+        if wait_s is None:
+            return Held(code, f"Out of tries. {detail}", unclear=True)
+        return Deferred(wait_s, code, detail, unclear=True, sent=False)
     if found is not None:
         return Delivered(found)
     remaining_s = policy.settle_s - since_unclear_s
     if remaining_s > 0:
         detail = "The partner has nothing yet, but may still book the earlier send."
-        return Deferred(remaining_s + 0.05, "partner.ambiguous", detail, counts=False, unclear=True)
+        return Deferred(remaining_s + 0.05, "partner.ambiguous", detail, counts=False, unclear=True, sent=False)
     return None
 
 

@@ -40,12 +40,12 @@ class Breaker:
 
     def failed(self, now_ms: int) -> bool:
         """The city did not answer; whether that opened a closed breaker."""
-        self.failures += 1
         was_closed = self.opened_at_ms is None
-        if was_closed and self.failures < self.threshold:
-            return False
         if not was_closed and not self.probing:
             return False  # an older message that was already on its way
+        self.failures += 1
+        if was_closed and self.failures < self.threshold:
+            return False
         beyond = max(0, self.failures - self.threshold)
         pause_s = min(_LONGEST_PAUSE_S, self.first_pause_s * 2 ** min(beyond, 10))
         self.probing = False

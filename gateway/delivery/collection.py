@@ -5,6 +5,7 @@ as the reports, so a crash between them repeats reports and loses none.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,7 +71,7 @@ class Collector:
         if mine is None:
             return False  # another process is polling this city
         collected = await self.adapter.collect(mine.cursor)
-        if collected.reports or collected.cursor != mine.cursor:
+        if collected.reports or collected.unreadable or collected.cursor != mine.cursor:
             await self._store(city, owner, collected)
         await self.adapter.acknowledge(collected)
         return collected.more
@@ -79,17 +80,23 @@ class Collector:
         async with self.db.transaction() as tx:
             for report in collected.reports:
                 await self._take(tx, city, report)
+            for row in collected.unreadable:
+                await self._keep_aside(tx, city, f"row:{hashlib.sha256(row).hexdigest()}", row)
             await cursors.move(tx, city, owner, collected.cursor)
         if any(report.files for report in collected.reports):
             self.poke()
+
+    async def _keep_aside(self, tx: Transaction, city: str, identity: str, body: bytes) -> None:
+        """What belongs to no case we know, or cannot be read: kept for a person, and counted."""
+        await cases.keep_stray(tx, city, identity, milliseconds(self.now()), pack(body))
+        log.warning("progress.stray", city=city, report_id=identity)
 
     async def _take(self, tx: Transaction, city: str, report: ProgressReport) -> None:
         now = self.now()
         async with tx.savepoint():
             taken = await take_progress(tx, report, new_id=self.new_id(), now=now)
             if taken is Taken.STRAY:
-                packed = pack(report.model_dump_json(exclude_none=True).encode())
-                await cases.keep_stray(tx, city, report.report_id, milliseconds(now), packed)
+                await self._keep_aside(tx, city, report.report_id, report.model_dump_json(exclude_none=True).encode())
         self.metrics.reports.labels(city, taken.value).inc()
         log.info("progress.taken", city=city, application_id=str(report.application_id), step=report.step, result=taken)
 

@@ -37,7 +37,7 @@ class LaneTools:
 
     lease: Lease
     completions: GroupCommit[Completion, bool]
-    starts: GroupCommit[tuple[int, str], bool]
+    starts: GroupCommit[tuple[int, str, str], bool]
     load: Callable[[Entry], Awaitable[OutboundMessage | None]]
     fetch: Callable[[Adapter, Entry], Awaitable[Delivered]]
     files: FileSource
@@ -45,6 +45,10 @@ class LaneTools:
     save_breaker: Callable[[str, Breaker], Awaitable[None]]
     now_ms: Callable[[], int]
     metrics: Metrics
+
+
+class LeaseLost(Exception):
+    """Between being claimed here and being sent, the message became another process's."""
 
 
 @dataclass(slots=True)
@@ -142,7 +146,11 @@ class Lane:
             return  # the lease lapsed: another process has, or will have, this message
         entry = job.entry
         started_at_ms, began = tools.now_ms(), time.monotonic()
-        outcome = await self._try(entry, job.message, started_at_ms)
+        try:
+            outcome = await self._try(entry, job.message, started_at_ms)
+        except LeaseLost:
+            self.breaker.probing = False
+            return
         ended_at_ms = started_at_ms + int((time.monotonic() - began) * 1000)
         await self._note_health(outcome)
         was_ours = await tools.completions.put(self._completion(entry, outcome, started_at_ms, ended_at_ms))
@@ -159,26 +167,41 @@ class Lane:
             message = message or await self._tools.load(entry)
             if message is None:
                 return Held("gateway.internal", "The case of this message is not in the database.")
-            since_unclear_s = None
-            if entry.send_started_ms is not None:
-                since_unclear_s = (started_at_ms - entry.send_started_ms) / 1000
-            elif self._policy.duplicates != "idempotent":
-                await self._tools.starts.put((started_at_ms, entry.message_id))
-                entry.send_started_ms = started_at_ms
+            unclear_ms = self._unclear_since(entry, started_at_ms)
             return await attempt(
                 self._adapter,
                 message,
                 self._tools.files,
                 self._policy,
                 tries=entry.tries,
-                since_unclear_s=since_unclear_s,
+                since_unclear_s=None if unclear_ms is None else (started_at_ms - unclear_ms) / 1000,
                 jitter=random.random(),  # noqa: S311 - spreads retries, keeps no secret
+                mark=lambda: self._mark(entry),
             )
         except CrossCityError as error:
             return outcome_of(error, self._policy, tries=entry.tries, jitter=0.5)
+        except LeaseLost:
+            raise
         except Exception as error:
             log.exception("delivery.crashed", city=self.city, message_id=entry.message_id)
             return Held("gateway.internal", f"{type(error).__name__} while sending; see the log.", unclear=True)
+
+    def _unclear_since(self, entry: Entry, now_ms: int) -> int | None:
+        """When an earlier, unclear send of this message ended at the latest; None = there was none.
+
+        A deferred message carries the moment its try ended. A message found in mid-send was being sent by a process
+        that died: its send may have gone on until then, so the partner's settling time counts from now.
+        """
+        if entry.send_started_ms is not None and entry.send_started_ms >= entry.available_at_ms:
+            entry.send_started_ms = now_ms
+        return entry.send_started_ms
+
+    async def _mark(self, entry: Entry) -> None:
+        """Note durably that a send begins; LeaseLost where the message is no longer ours."""
+        now_ms = self._tools.now_ms()
+        if not await self._tools.starts.put((now_ms, entry.message_id, self._tools.lease.owner)):
+            raise LeaseLost
+        entry.send_started_ms = now_ms
 
     def _completion(self, entry: Entry, outcome: Outcome, started_at_ms: int, ended_at_ms: int) -> Completion:
         completion = partial(Completion, entry=entry, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms)
@@ -191,14 +214,15 @@ class Lane:
                     transport=self._adapter.profile.transport,
                     fetched=fetched,
                 )
-            case Deferred(wait_s, code, detail, counts, unclear):
+            case Deferred(wait_s, code, detail, counts, unclear, sent):
+                unclear_ms = ended_at_ms if sent else entry.send_started_ms
                 return completion(
                     what="deferred",
                     code=code,
                     detail=detail,
                     available_at_ms=ended_at_ms + int(wait_s * 1000),
                     tries=entry.tries + int(counts),
-                    send_started_ms=entry.send_started_ms if unclear else None,
+                    send_started_ms=unclear_ms if unclear else None,
                 )
             case Held(code, detail, unclear):
                 return completion(

@@ -16,13 +16,17 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """延后: try again in `wait_s`. `counts` = it uses up one of the tries; `unclear` = it may have been booked."""
+    """延后: try again in `wait_s`. `counts` = it uses up one of the tries; `unclear` = it may have been booked.
+
+    `sent` = this very try sent something: an unclear try that did starts the partner's settling time anew.
+    """
 
     wait_s: float
     code: str
     detail: str
     counts: bool = True
     unclear: bool = False
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ _RETIRE_NODE = SQL("DELETE FROM owners WHERE node = ? AND owner <> ?")
 _RETIRE = SQL("DELETE FROM owners WHERE owner = ?")
 _RELEASE_OWNED = SQL("UPDATE outbox SET owner = NULL WHERE owner = ?")
 _RELEASE = SQL("UPDATE outbox SET owner = NULL WHERE message_id = ?")
-_STARTED = SQL("UPDATE outbox SET send_started_ms = ? WHERE message_id = ?")
+_STARTED = SQL("UPDATE outbox SET send_started_ms = ? WHERE message_id = ? AND owner = ? RETURNING message_id")
 _DELETE = SQL("DELETE FROM outbox WHERE message_id = ?")
 _DEFER = SQL(
     "UPDATE outbox SET owner = NULL, available_at_ms = ?, tries = ?, send_started_ms = ?, last_code = ?, "
@@ -131,11 +131,6 @@ async def release(tx: Transaction, message_id: str) -> None:
     await tx.execute(_RELEASE, message_id)
 
 
-async def mark_started(tx: Transaction, started: Sequence[tuple[int, str]]) -> None:
-    """Note durably, before the first byte leaves, that these messages are being sent."""
-    await tx.execute_many(_STARTED, started)
-
-
 async def delete(tx: Transaction, message_ids: Sequence[str]) -> None:
     """These messages are done."""
     await tx.execute_many(_DELETE, [(message_id,) for message_id in message_ids])
@@ -189,8 +184,10 @@ async def attempts(db: Database, application_id: str) -> list[Row]:
     return await db.fetch(_ATTEMPTS, application_id)
 
 
-async def commit_starts(db: Database, units: Sequence[tuple[int, str]]) -> list[bool | Exception]:
-    """Note a group of sends that are about to begin: (send_started_ms, message_id)."""
+async def commit_starts(db: Database, units: Sequence[tuple[int, str, str]]) -> list[bool | Exception]:
+    """Note, before the first byte leaves, a group of sends that begin: (send_started_ms, message_id, owner).
+
+    True for each message that is still its owner's; the others must not be sent.
+    """
     async with db.transaction() as tx:
-        await mark_started(tx, units)
-    return [True] * len(units)
+        return [await tx.fetch_one(_STARTED, *unit) is not None for unit in units]

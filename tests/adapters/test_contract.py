@@ -74,7 +74,7 @@ def reporter(city: SimulatedCity, inbox: Inbox) -> Reporter:
 async def true_soon(condition: Callable[[], bool]) -> None:
     """Another process makes it true: it can only be looked at."""
     async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.02)
 
 

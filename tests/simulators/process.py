@@ -64,7 +64,7 @@ class Simulator:
         """Called inside the running task group, before the first connection."""
 
     async def while_down(self) -> None:
-        while self.settings.down:  # noqa: ASYNC110 - a setting, not an event
+        while self.settings.down:
             await asyncio.sleep(0.05)
 
     def application(self) -> web.Application:
@@ -101,7 +101,7 @@ class Simulator:
 
 async def _watch_parent(stop: asyncio.Event) -> None:
     parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110 - only the kernel knows
+    while os.getppid() == parent:
         await asyncio.sleep(1)
     stop.set()
 

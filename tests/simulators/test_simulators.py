@@ -53,7 +53,7 @@ def rows(books: Path, sql: str) -> list[tuple[Any, ...]]:
 
 async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(15):
-        while not holds():  # noqa: ASYNC110 - another process's file
+        while not holds():
             await asyncio.sleep(0.02)
 
 
