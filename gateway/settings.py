@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     max_file_bytes: Annotated[int, Field(ge=1024)] = 30 * 1024 * 1024
     lanes: bool = True
     """Off: accept and store only; the outbox waits."""
+    signing_process: bool = False
+    """Sign receipts of larger groups in a process of their own; `tongban serve` turns it on."""
     log_json: bool | None = None
     """Absent: JSON unless stderr is a terminal."""
 

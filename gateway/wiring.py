@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from gateway.delivery.worker import Worker
 from gateway.domain.backoff import DEFAULT_DELAYS_S
 from gateway.evidence.chain import milliseconds
 from gateway.evidence.keys import KeyRing, create_key, load_keys
-from gateway.evidence.receipts import ReceiptSigner
+from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
 from gateway.settings import Settings, secret
 from gateway.storage import breakers, catalogue, intake, outbox
 from gateway.storage.catalogue import Catalogue
@@ -84,10 +84,21 @@ class Services:
     ready: bool = False
 
     def __post_init__(self) -> None:
-        self.intakes = GroupCommit(lambda units: intake.commit_intakes(self.db, units))
+        self.intakes = GroupCommit(self._commit_intakes)
         self.completions = GroupCommit(lambda units: complete_delivery.commit_completions(self.db, units))
         self.starts = GroupCommit(lambda units: outbox.commit_starts(self.db, units))
-        self.signer = ReceiptSigner(self.ring, self.settings.city)
+        self.signer = ReceiptSigner(self.ring, self.settings.city, own_process=self.settings.signing_process)
+
+    async def _commit_intakes(self, units: Sequence[intake.Intake]) -> list[intake.Taken | Exception]:
+        """Sign the receipts of a group, then write it with them."""
+        contents = [
+            ReceiptContent(u.case.application_id, u.body_sha256, u.case.caller, u.accepted_at_ms) for u in units
+        ]
+        return await intake.commit_intakes(self.db, units, await self.signer.sign_all(contents))
+
+    def close_signer(self) -> None:
+        """End the signing process, if there is one."""
+        self.signer.close()
 
     async def load_message(self, entry: Entry) -> OutboundMessage | None:
         """Build a message again from what is stored: after a restart, a wait, or an overflow."""
@@ -120,18 +131,22 @@ class Services:
             log.info("catalogue.loaded", generation=self.catalogue.generation, items=len(self.catalogue.items))
         ring = load_keys(self.settings.keys)
         if ring is not None and ring.kid != self.ring.kid:
-            self.ring, self.signer = ring, ReceiptSigner(ring, self.settings.city)
+            self.signer.close()
+            self.ring = ring
+            self.signer = ReceiptSigner(ring, self.settings.city, own_process=self.settings.signing_process)
             log.info("keys.rotated", kid=ring.kid)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Everything in the background, until `stop`; whatever is in flight finishes within the grace time."""
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            for commits in (self.intakes, self.completions, self.starts):
+            # PostgreSQL takes two groups at once, so that one is prepared while the other is written
+            for commits in (self.intakes, self.completions, self.starts) * (1 if self.db.name == "sqlite" else 2):
                 group.create_task(commits.run(), name="group-commit")
             if isinstance(self.db, SqliteDatabase):
                 group.create_task(self.db.run_checkpoints(ended), name="checkpoints")
             group.create_task(self._refresh_until(ended), name="refresh")
+            group.create_task(self.signer.warm_up(), name="signing-process")
             if self.settings.lanes:
                 group.create_task(self.lease.run(ended), name="lease")
                 for collector in self.collectors:
@@ -254,6 +269,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             metrics=Metrics(),
             lease=lease,
         )
+        stack.callback(services.close_signer)
         await _build_delivery(services)
         await services.refresh()
         if settings.lanes:

@@ -33,6 +33,7 @@ def serve(*, host: str | None = None, port: int | None = None, no_lanes: bool = 
         "host": settings.host if host is None else host,
         "port": settings.port if port is None else port,
         "lanes": settings.lanes and not no_lanes,
+        "signing_process": True,
     }
     asyncio.run(_serve(settings.model_copy(update=changed)))
     return 0

@@ -4,7 +4,7 @@ Written by hand over `cryptography` because pyjwt's encode costs twice the signa
 one of them back in the tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import orjson
 from cryptography.hazmat.primitives import hashes
@@ -16,6 +16,12 @@ from gateway.evidence.keys import KeyRing, base64url
 _ES256 = ec.ECDSA(hashes.SHA256())
 
 
+def signatures(key: ec.EllipticCurvePrivateKey, inputs: Sequence[bytes]) -> list[bytes]:
+    """The raw r‖s signature over each signing input (RFC 7518 §3.4)."""
+    pairs = [decode_dss_signature(key.sign(one, _ES256)) for one in inputs]
+    return [r.to_bytes(32, "big") + s.to_bytes(32, "big") for r, s in pairs]
+
+
 class Signer:
     """Signs JSON claims with one key ring; the header is prepared once."""
 
@@ -24,8 +30,12 @@ class Signer:
         header = orjson.dumps({"alg": "ES256", "kid": ring.kid, "typ": typ})
         self._header = base64url(header) + "."
 
+    def signing_input(self, claims: Mapping[str, object]) -> str:
+        """Header and claims as they are signed."""
+        return self._header + base64url(orjson.dumps(claims))
+
     def sign(self, claims: Mapping[str, object]) -> str:
         """A compact JWS over `claims`."""
-        signing_input = self._header + base64url(orjson.dumps(claims))
-        r, s = decode_dss_signature(self._key.sign(signing_input.encode(), _ES256))
-        return f"{signing_input}.{base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+        signing_input = self.signing_input(claims)
+        (signature,) = signatures(self._key, [signing_input.encode()])
+        return f"{signing_input}.{base64url(signature)}"

@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 from gateway.storage.sql import SQL, Insert
 
 Row = Sequence[Any]
+Rows = tuple[Insert, Sequence[Sequence[object]]]
+"""Rows for one table."""
 
 
 class Transaction(Protocol):
@@ -51,6 +53,13 @@ class Database(Protocol):
 
     async def fetch_one(self, sql: SQL, *args: object) -> Row | None:
         """The first row, outside any transaction of ours."""
+        ...
+
+    async def insert_where_first(self, first: Rows, followers: Sequence[Rows]) -> set[str]:
+        """Insert the rows of `first` that are new, and of `followers` only those of the same applications.
+
+        One transaction. The statement of `first` RETURNs application_id; the ids that were new are given back.
+        """
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:

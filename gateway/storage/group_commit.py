@@ -41,11 +41,13 @@ class GroupCommit(Generic[Unit, Result]):
         """Commit groups until closed and nothing waits."""
         while not (self._closed and not self._waiting):
             await self._wake.wait()
-            self._wake.clear()
+            if not self._closed:
+                self._wake.clear()
             while self._waiting:
                 await self._gather()
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LIMIT))]
-                await self._settle(group)
+                if group:  # another runner may have taken them meanwhile
+                    await self._settle(group)
 
     async def _gather(self) -> None:
         """Let requests that have already arrived join: go on as long as the loop brings more, at most a few ms.

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import asyncpg
 
-from gateway.storage.database import Row
-from gateway.storage.sql import SQL, Insert
+from gateway.storage.database import Row, Rows
+from gateway.storage.sql import SQL, Insert, together
 
 
 class PostgresTransaction:
@@ -39,8 +39,7 @@ class PostgresTransaction:
         """Insert all rows in one statement."""
         if not rows:
             return []
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        returned: list[Row] = await self._connection.fetch(insert.unnest.postgresql, *columns)
+        returned: list[Row] = await self._connection.fetch(insert.unnest.postgresql, *insert.arrays(rows))
         return returned
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
@@ -72,6 +71,12 @@ class PostgresDatabase:
         """The first row, if any."""
         row: Row | None = await self._pool.fetchrow(sql.postgresql, *args)
         return row
+
+    async def insert_where_first(self, first: Rows, followers: Sequence[Rows]) -> set[str]:
+        """Insert what is new, and of the followers only what belongs to it: one statement, one round trip."""
+        sql = together(first[0], tuple(insert for insert, _ in followers))
+        arrays = [array for insert, rows in (first, *followers) for array in insert.arrays(rows)]
+        return {str(row[0]) for row in await self._pool.fetch(sql, *arrays)}
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from sqlalchemy import BigInteger, Integer, LargeBinary
 
@@ -54,6 +54,16 @@ class Insert:
         self._by_count = {n: SQL(f"{head}VALUES {', '.join([row] * n)} {tail}".rstrip()) for n in CHUNKS}
         arrays = ", ".join(f"?::{_array_type(table, column)}" for column in columns)
         self.unnest = SQL(f"{head}SELECT * FROM unnest({arrays}) {tail}".rstrip())  # noqa: S608 - as above
+        self.following = (
+            f"{head}SELECT * FROM unnest({arrays}) AS u({', '.join(columns)}) "  # noqa: S608 - as above
+            f"WHERE u.application_id IN (SELECT application_id FROM first) {tail}"
+        ).rstrip()
+
+    def arrays(self, rows: Sequence[Sequence[object]]) -> list[list[object]]:
+        """The rows as one array for each column, for unnest."""
+        if not rows:
+            return [[] for _ in self.columns]
+        return [list(column) for column in zip(*rows, strict=True)]
 
     def chunks(self, rows: Sequence[Sequence[object]]) -> list[tuple[SQL, list[object]]]:
         """The statements that insert `rows` in SQLite, each with its flat parameters."""
@@ -65,6 +75,14 @@ class Insert:
                 out.append((self._by_count[size], [value for row in part for value in row]))
                 start += size
         return out
+
+
+@lru_cache
+def together(first: Insert, followers: tuple[Insert, ...]) -> str:
+    """One PostgreSQL statement: insert into `first`, and into the followers the rows of what was new."""
+    parts = [f"first AS ({first.unnest.text})"]
+    parts += [f"f{number} AS ({insert.following})" for number, insert in enumerate(followers)]
+    return _numbered(f"WITH {', '.join(parts)} SELECT application_id FROM first")  # noqa: S608 - as above
 
 
 def _array_type(table: str, column: str) -> str:

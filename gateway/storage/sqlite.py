@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-from gateway.storage.database import Row
+from gateway.storage.database import Row, Rows
 from gateway.storage.sql import SQL, Insert
 from schemas.errors import AlreadyRunning
 
@@ -114,6 +114,15 @@ class SqliteDatabase:
         """The first row, from the last commit."""
         rows = self._reader.execute(sql.sqlite, _adapt(args)).fetchall()
         return rows[0] if rows else None
+
+    async def insert_where_first(self, first: Rows, followers: Sequence[Rows]) -> set[str]:
+        """Insert what is new, and of the followers only what belongs to it."""
+        async with self.transaction() as tx:
+            new = {str(row[0]) for row in await tx.insert(*first)}
+            for insert, rows in followers:
+                at = insert.columns.index("application_id")
+                await tx.insert(insert, rows if len(new) == len(first[1]) else [r for r in rows if r[at] in new])
+        return new
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:

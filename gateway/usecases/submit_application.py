@@ -11,7 +11,6 @@ from gateway.domain.completeness import completeness
 from gateway.domain.lifecycle import Stage
 from gateway.domain.routing import Route, choose_route
 from gateway.evidence.chain import Data, Link, Tail, link, milliseconds
-from gateway.evidence.receipts import ReceiptSigner
 from gateway.storage import files as stored_files
 from gateway.storage.cases import Case, event_values
 from gateway.storage.catalogue import Catalogue
@@ -51,7 +50,6 @@ class IntakeContext:
 
     own_city: str
     catalogue: Catalogue
-    signer: ReceiptSigner
     owner: str | None
     """Who holds the outbox row from birth; None = whoever has room."""
 
@@ -97,7 +95,6 @@ async def prepare(
         outbox=_entry(case, message_id, context.owner) if route.direction == "outbound" else None,
         files=[(application_id, "application", str(file), label) for file, label in _labelled(application)],
         accepted_at_ms=accepted_at_ms,
-        jws=context.signer.sign(application_id, body_sha256, who.caller, accepted_at_ms),
     )
     return Prepared(intake, application, files, route.item)
 

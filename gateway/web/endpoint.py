@@ -21,6 +21,7 @@ SERVICES: web.AppKey[Services] = web.AppKey("SERVICES", Services)
 APPLICATION_ID = web.RequestKey("APPLICATION_ID", str)
 """The case a request turned out to be about, for its log line."""
 Handler = Callable[[web.Request, Services], Awaitable[web.Response]]
+_JSON = {"Content-Type": "application/json"}
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _VERIFIER: web.AppKey[list[Any]] = web.AppKey("VERIFIER", list)
 
@@ -116,11 +117,15 @@ def unmatched(methods_at: Callable[[str], set[str]]) -> Handler:
 
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """JSON bytes."""
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json", headers=headers)
+    return web.Response(body=orjson.dumps(value), status=status, headers=_JSON | headers if headers else _JSON)
+
+
+def _is_json(request: web.Request) -> bool:
+    return request.content_type == "application/json" and (request.charset or "utf-8").lower() in {"utf-8", "utf8"}
 
 
 async def json_body(request: web.Request) -> bytes:
     """The raw body of a JSON request. UnsupportedMedia unless it is declared application/json in UTF-8."""
-    if request.content_type != "application/json" or (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
+    if request.headers.get("Content-Type") != "application/json" and not _is_json(request):
         raise UnsupportedMedia("Send application/json in UTF-8.", "请以 application/json、UTF-8 编码发送。")
     return await request.read()

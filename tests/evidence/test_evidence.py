@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gateway.evidence.chain import Link, Tail, canonical, first_break, link, milliseconds, timestamp
 from gateway.evidence.jws import Signer
 from gateway.evidence.keys import KeyRing, create_key, load_keys
-from gateway.evidence.receipts import ReceiptSigner, read_receipt
+from gateway.evidence.receipts import ReceiptContent, ReceiptSigner, read_receipt
 from schemas.message import Step
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -99,7 +99,7 @@ def ring(tmp_path: Path) -> KeyRing:
 
 
 def test_receipts_verify_with_pyjwt_and_only_as_receipts(ring: KeyRing) -> None:
-    jws = ReceiptSigner(ring, "445200").sign("app", "d" * 64, "caller", 1_700_000_000_123)
+    jws = ReceiptSigner(ring, "445200").sign(ReceiptContent("app", "d" * 64, "caller", 1_700_000_000_123))
     claims = read_receipt(jws, ring)
     assert claims["sub"] == "app"
     assert claims["body_sha256"] == "d" * 64
@@ -116,7 +116,7 @@ def test_old_receipts_verify_after_rotation_and_the_old_private_key_is_gone(tmp_
     old_kid = create_key(tmp_path)
     before = load_keys(tmp_path)
     assert before is not None
-    jws = ReceiptSigner(before, "445200").sign("app", "d" * 64, "caller", 1)
+    jws = ReceiptSigner(before, "445200").sign(ReceiptContent("app", "d" * 64, "caller", 1))
     new_kid = create_key(tmp_path)
     after = load_keys(tmp_path)
     assert after is not None
@@ -133,7 +133,24 @@ def test_a_receipt_of_another_gateway_is_refused(ring: KeyRing, tmp_path: Path) 
     create_key(tmp_path / "other")
     other = load_keys(tmp_path / "other")
     assert other is not None
-    jws = ReceiptSigner(other, "441300").sign("app", "d" * 64, "caller", 1)
+    jws = ReceiptSigner(other, "441300").sign(ReceiptContent("app", "d" * 64, "caller", 1))
     with pytest.raises(jwt.InvalidTokenError):
         read_receipt(jws, ring)
     assert load_keys(tmp_path / "none") is None
+
+
+async def test_groups_are_signed_in_another_process_and_survive_its_death(ring: KeyRing) -> None:
+    signer = ReceiptSigner(ring, "445200", own_process=True)
+    contents = [ReceiptContent(f"app{n}", "d" * 64, "caller", n) for n in range(20)]
+    try:
+        for expected in (contents, contents[:2]):
+            signed = await signer.sign_all(expected)
+            assert [read_receipt(jws, ring)["sub"] for jws in signed] == [one.application_id for one in expected]
+        assert signer._pool is not None
+        for process in list(signer._pool._processes.values()):
+            process.kill()
+        signed = await signer.sign_all(contents)
+        assert [read_receipt(jws, ring)["sub"] for jws in signed] == [one.application_id for one in contents]
+        assert signer._pool is None
+    finally:
+        signer.close()

@@ -13,7 +13,7 @@ from adapters.profile import Inbound
 from gateway.domain.access import Role
 from gateway.evidence.jws import Signer
 from gateway.evidence.keys import jwk
-from gateway.evidence.receipts import ReceiptSigner
+from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
 from gateway.wiring import now
 from tests.gateways import Gateway, running_gateway, settings_for
 from tests.web.conftest import body
@@ -74,7 +74,7 @@ async def test_a_good_token_opens_and_every_other_is_401(gateway: Gateway) -> No
             gateway, header | {"kid": "x", "jwk": jwk(gateway.services.ring.private_key.public_key())}, claims()
         ),
         "another key": jwt.encode(claims(), stranger, algorithm="ES256", headers={"kid": kid, "typ": "at+jwt"}),
-        "a receipt": ReceiptSigner(gateway.services.ring, "445200").sign("a", "d" * 64, "c", 1),
+        "a receipt": ReceiptSigner(gateway.services.ring, "445200").sign(ReceiptContent("a", "d" * 64, "c", 1)),
         "cut": good[:-4],
         "padded": good + "==",
     }

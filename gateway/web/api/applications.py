@@ -70,7 +70,7 @@ def _submitted(taken: Taken) -> dict[str, Any]:
 
 
 async def _take(services: Services, who: Principal, raw: bytes, key: str) -> Taken:
-    context = IntakeContext(services.settings.city, services.catalogue, services.signer, services.lease.owner)
+    context = IntakeContext(services.settings.city, services.catalogue, services.lease.owner)
     prepared = await submit_application.prepare(
         services.db, context, who, raw, key=key, application_id=new_id(), message_id=new_id(), now=now()
     )
