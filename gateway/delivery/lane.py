@@ -29,6 +29,8 @@ from schemas.message import MessageKind, OutboundMessage
 
 log = structlog.get_logger()
 _PERMIT_POLL_S = 0.25
+_MOST_BEING_WRITTEN = 256
+"""Tries whose outcome is not stored yet; more, and the lane waits for the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ class Lane:
         self._jobs: deque[_Job] = deque()
         self._reserved = 0
         self._arrived = asyncio.Event()
+        self._group: asyncio.TaskGroup
+        self._writing = asyncio.Semaphore(_MOST_BEING_WRITTEN)
         self._stopping = False
-        self._busy = 0
         self._down_logged = False
         metrics = tools.metrics
         self._delivered = metrics.attempts.labels(self.city, "delivered")
@@ -81,11 +84,6 @@ class Lane:
     def room(self) -> int:
         """How many more messages the lane takes into memory."""
         return max(0, self._capacity - len(self._jobs) - self._reserved)
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is queued or being sent."""
-        return not self._jobs and not self._busy
 
     def reserve(self) -> bool:
         """Keep a place for a message that is about to be stored as ours."""
@@ -108,6 +106,7 @@ class Lane:
     async def run(self) -> None:
         """Send until `stop`; returns once nothing is in flight."""
         async with asyncio.TaskGroup() as group:
+            self._group = group
             for number in range(self._adapter.profile.limits.in_flight):
                 group.create_task(self._work(), name=f"lane-{self.city}-{number}")
 
@@ -119,12 +118,10 @@ class Lane:
 
     async def _work(self) -> None:
         while (job := await self._next()) is not None:
-            self._busy += 1
             self._flight_gauge.inc()
             try:
                 await self._send(job)
             finally:
-                self._busy -= 1
                 self._flight_gauge.dec()
 
     async def _next(self) -> _Job | None:
@@ -153,9 +150,18 @@ class Lane:
             return
         ended_at_ms = started_at_ms + int((time.monotonic() - began) * 1000)
         await self._note_health(outcome)
-        was_ours = await tools.completions.put(self._completion(entry, outcome, started_at_ms, ended_at_ms))
-        self._report(entry, outcome, ended_at_ms - started_at_ms, was_ours=was_ours)
-        if isinstance(outcome, Delivered) and entry.kind != MessageKind.SUBMIT:
+        # the place at the partner is free now; writing down what came of the try must not hold up the next one
+        await self._writing.acquire()
+        self._group.create_task(self._finish(self._completion(entry, outcome, started_at_ms, ended_at_ms), outcome))
+
+    async def _finish(self, completion: Completion, outcome: Outcome) -> None:
+        tools, entry = self._tools, completion.entry
+        try:
+            was_ours = await tools.completions.put(completion)
+        finally:
+            self._writing.release()
+        self._report(entry, outcome, completion.ended_at_ms - completion.started_at_ms, was_ours=was_ours)
+        if isinstance(outcome, Delivered) and entry.kind != MessageKind.SUBMIT and not self._stopping:
             following = await tools.claim_next(entry.application_id)
             if following is not None:
                 self.add(following, None, tools.lease.owner)

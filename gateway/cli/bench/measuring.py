@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from gateway.cli.processes import ROOT
 
+_CLIENT = Path(__file__).with_name("load.py")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -22,8 +23,7 @@ async def load(url: str, path: str, **plan: Any) -> dict[str, Any]:
     whole = {"host": parts.hostname, "port": parts.port, "path": path, **plan}
     client = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "gateway.cli.bench.load",
+        str(_CLIENT),  # by its path: as a module it would import the whole gateway first
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
