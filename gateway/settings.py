@@ -30,8 +30,11 @@ class Settings(BaseSettings):
     """Signing keys; absent = data_dir/keys. Replicas share one folder."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    node: str = Field(default_factory=lambda: f"{os.uname().nodename}")
-    """Name of this process's place: a restarted process of the same node resumes its own messages at once."""
+    node: str | None = None
+    """Name of this process's place: a restarted process of the same node resumes its own messages at once.
+
+    Absent: host name and data folder. Processes that share both need a name each.
+    """
     lease_s: Annotated[float, Field(gt=0)] = 10.0
     """How long after its last sign of life a process's messages may be taken over."""
     sweep_s: Annotated[float, Field(gt=0)] = 0.5
@@ -69,6 +72,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """Where signing keys are."""
         return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def node_name(self) -> str:
+        """`node`, or what stands in for it."""
+        return self.node or f"{os.uname().nodename}:{self.data_dir.resolve()}"
 
     @property
     def sqlite_path(self) -> Path:

@@ -32,10 +32,11 @@ from gateway.storage.compression import unpack
 from gateway.storage.database import Database
 from gateway.storage.files import FileStore
 from gateway.storage.group_commit import GroupCommit
+from gateway.storage.locks import lock_folder, lock_node
 from gateway.storage.migrate import upgrade
 from gateway.storage.outbox import Entry
 from gateway.storage.postgresql import PostgresDatabase
-from gateway.storage.sqlite import SqliteDatabase, lock_folder
+from gateway.storage.sqlite import SqliteDatabase
 from gateway.telemetry import Metrics
 from gateway.usecases import complete_delivery, submit_application
 from gateway.usecases.parsing import parse
@@ -179,6 +180,8 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if settings.database_url is None:
         stack.callback(lock_folder(settings.data_dir).close)
+    elif settings.lanes:
+        stack.callback(lock_node(settings.data_dir, settings.node_name).close)
     await asyncio.to_thread(upgrade, settings.synchronous_url)
     db: Database
     if settings.database_url is None:
@@ -258,7 +261,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             if code != settings.city and profile.transport != "inbound":
                 adapters[code] = build_adapter(profile, adapter_context())
                 stack.push_async_callback(adapters[code].close)
-        lease = Lease(db, settings.node, settings.lease_s, new_id, now_ms)
+        lease = Lease(db, settings.node_name, settings.lease_s, new_id, now_ms)
         services = Services(
             settings=settings,
             db=db,

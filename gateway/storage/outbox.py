@@ -44,7 +44,6 @@ _ALIVE = SQL(
 _RETIRE_NODE = SQL("DELETE FROM owners WHERE node = ? AND owner <> ?")
 _RETIRE = SQL("DELETE FROM owners WHERE owner = ?")
 _RELEASE_OWNED = SQL("UPDATE outbox SET owner = NULL WHERE owner = ?")
-_RELEASE = SQL("UPDATE outbox SET owner = NULL WHERE message_id = ?")
 _STARTED = SQL("UPDATE outbox SET send_started_ms = ? WHERE message_id = ? AND owner = ? RETURNING message_id")
 _DELETE = SQL("DELETE FROM outbox WHERE message_id = ?")
 _DEFER = SQL(
@@ -64,7 +63,6 @@ _ONE = SQL(f"SELECT {_FIELDS} FROM outbox WHERE message_id = ?")  # noqa: S608
 _LIST = SQL(f"SELECT {_FIELDS} FROM outbox WHERE message_id > ? ORDER BY message_id LIMIT ?")  # noqa: S608
 _LIST_STATE = SQL(f"SELECT {_FIELDS} FROM outbox WHERE state = ? AND message_id > ? ORDER BY message_id LIMIT ?")  # noqa: S608
 _DEPTH = SQL("SELECT city, state, COUNT(*) FROM outbox GROUP BY city, state")
-_NEXT_DUE = SQL("SELECT MIN(available_at_ms) FROM outbox WHERE city = ? AND state = 'ready' AND owner IS NULL")
 _ATTEMPTS = SQL(
     "SELECT message_id, started_at_ms, duration_ms, outcome, code, detail FROM attempts "
     "WHERE application_id = ? ORDER BY started_at_ms"
@@ -126,11 +124,6 @@ async def retire(tx: Transaction, owner: str) -> None:
     await tx.execute(_RETIRE, owner)
 
 
-async def release(tx: Transaction, message_id: str) -> None:
-    """Give one row back; anybody may claim it now."""
-    await tx.execute(_RELEASE, message_id)
-
-
 async def delete(tx: Transaction, message_ids: Sequence[str]) -> None:
     """These messages are done."""
     await tx.execute_many(_DELETE, [(message_id,) for message_id in message_ids])
@@ -171,12 +164,6 @@ async def page(db: Database, state: str | None, after: str, limit: int) -> list[
 async def depth(db: Database) -> list[Row]:
     """(city, state, count) of what is in the outbox."""
     return await db.fetch(_DEPTH)
-
-
-async def next_due(db: Database, city: str) -> int | None:
-    """When the next unowned message of `city` is due."""
-    row = await db.fetch_one(_NEXT_DUE, city)
-    return None if row is None or row[0] is None else int(row[0])
 
 
 async def attempts(db: Database, application_id: str) -> list[Row]:

@@ -2,22 +2,20 @@
 
 Statements of a transaction run inline: they only touch memory and cost microseconds. What waits for the disk, the
 COMMIT, runs on the one writer thread; checkpoints run on another, so that they do not show in anybody's latency.
-Exactly one process: a second one is refused by a lock on the data folder.
+Exactly one process: a second one is refused by a lock on the data folder (locks.py).
 """
 
 import asyncio
-import fcntl
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from gateway.storage.database import Row, Rows
 from gateway.storage.sql import SQL, Insert
-from schemas.errors import AlreadyRunning
 
 _CHECKPOINT_EVERY_S = 1.0
 _WAL_FORCE_BYTES = 64 * 1024 * 1024
@@ -25,23 +23,6 @@ _WAL_FORCE_BYTES = 64 * 1024 * 1024
 
 def _adapt(args: Sequence[object]) -> Sequence[object]:
     return [json.dumps(arg) if type(arg) is list else arg for arg in args]
-
-
-def lock_folder(folder: Path) -> IO[str]:
-    """Hold the data folder for this process; AlreadyRunning when another has it. The lock ends with the file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = (folder / "gateway.lock").open("a")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        raise AlreadyRunning(
-            f"Another gateway process is using {folder}. SQLite serves exactly one process; stop the other one, "
-            "or set TONGBAN_DATABASE_URL to a PostgreSQL database.",
-            f"{folder} 已被另一个网关进程使用。SQLite 只支持一个进程；请先停止它，"
-            "或用 TONGBAN_DATABASE_URL 改用 PostgreSQL。",
-        ) from None
-    return handle
 
 
 class SqliteTransaction:

@@ -14,7 +14,8 @@ from gateway.domain.access import Role
 from gateway.evidence.jws import Signer
 from gateway.evidence.keys import jwk
 from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
-from gateway.wiring import now
+from gateway.wiring import now, open_services
+from schemas.errors import AlreadyRunning
 from tests.gateways import Gateway, running_gateway, settings_for
 from tests.web.conftest import body
 from tests.web.test_applications import problem
@@ -135,12 +136,19 @@ async def test_roles(gateway: Gateway, method: str, path: str, roles: set[Role])
 
 
 async def test_a_second_process_on_the_same_folder_is_refused(gateway: Gateway) -> None:
-    from gateway.wiring import open_services
-    from schemas.errors import AlreadyRunning
-
     with pytest.raises(AlreadyRunning, match="exactly one process"):
         async with open_services(gateway.services.settings):
             pass
+
+
+async def test_two_processes_under_one_node_name_are_refused(tmp_path: Path, postgres_url: str) -> None:
+    settings = settings_for(tmp_path, postgres_url)
+    async with running_gateway(settings):
+        with pytest.raises(AlreadyRunning, match="TONGBAN_NODE"):
+            async with open_services(settings):
+                pass
+        async with open_services(settings.model_copy(update={"node": "another"})) as second:
+            assert second.ready
 
 
 def test_the_signer_is_read_by_pyjwt(tmp_path: Path) -> None:
