@@ -184,7 +184,7 @@ def test_a_failed_installation_leaves_no_stamp(script: ModuleType, copy: Path, m
     [
         (("demo", "--json"), "-m gateway demo --json"),
         (("bench", "intake", "--clients", "8"), "-m gateway bench intake --clients 8"),
-        (("test", "tests/web", "-x"), "-m pytest -m not slow tests/web -x"),
+        (("test", "tests/web", "-x"), "-m pytest -n 2 -m not slow tests/web -x"),
         ((), "-m gateway --help"),
     ],
 )
@@ -216,7 +216,7 @@ def test_check_goes_through_every_step_and_fails_if_one_did(
     assert said.out == ""
     assert said.err.count("===") == len(ran)
     assert "未通过 failed:\n  类型 mypy" in said.err
-    assert any(command.endswith("pytest -m not slow") for command in ran)
+    assert any(command.endswith("pytest -n 2 -m not slow") for command in ran)
 
     ran.clear()
     fails = ""

@@ -57,8 +57,10 @@ class PostgresDatabase:
 
     name: Literal["postgresql"] = "postgresql"
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, *, readers: int) -> None:
         self._pool = pool
+        self._most_readers = readers
+        self._readers: list[Any] = []
 
     @classmethod
     async def connect(cls, url: str, *, connections: int = 8) -> "PostgresDatabase":
@@ -66,17 +68,38 @@ class PostgresDatabase:
         pool = await asyncpg.create_pool(
             url, min_size=1, max_size=connections, statement_cache_size=512, reset=_leave_as_it_is
         )
-        return cls(pool)
+        return cls(pool, readers=connections // 2)
 
     async def fetch(self, sql: SQL, *args: object) -> list[Row]:
         """All rows."""
-        rows: list[Row] = await self._pool.fetch(sql.postgresql, *args)
+        async with self._reader() as reader:
+            rows: list[Row] = await reader.fetch(sql.postgresql, *args)
         return rows
 
     async def fetch_one(self, sql: SQL, *args: object) -> Row | None:
         """The first row, if any."""
-        row: Row | None = await self._pool.fetchrow(sql.postgresql, *args)
+        async with self._reader() as reader:
+            row: Row | None = await reader.fetchrow(sql.postgresql, *args)
         return row
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[Any]:
+        """A connection for one read. A few are kept out of the pool: taking and giving back costs as much as a read.
+
+        One that failed or was interrupted goes back to the pool, which knows what to do with it.
+        """
+        while self._readers and self._readers[-1].is_closed():  # the server was restarted
+            await self._pool.release(self._readers.pop())
+        reader = self._readers.pop() if self._readers else await self._pool.acquire()
+        try:
+            yield reader
+        except BaseException:
+            await self._pool.release(reader)
+            raise
+        if len(self._readers) < self._most_readers:
+            self._readers.append(reader)
+        else:
+            await self._pool.release(reader)
 
     async def insert_where_first(self, first: Rows, followers: Sequence[Rows]) -> set[str]:
         """Insert what is new, and of the followers only what belongs to it: one statement, one round trip."""
@@ -92,4 +115,6 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Close every connection."""
+        while self._readers:
+            await self._pool.release(self._readers.pop())
         await self._pool.close()

@@ -7,7 +7,8 @@ from uuid import UUID
 import orjson
 
 from gateway.domain.lifecycle import TRANSITIONS, Stage
-from gateway.evidence.chain import Data, Link, Tail, link
+from gateway.evidence.chain import Data, Link
+from gateway.evidence.recording import extend
 from gateway.storage import cases, files, outbox
 from gateway.storage.database import Database, Transaction
 from gateway.storage.sql import SQL
@@ -76,17 +77,7 @@ async def _delivered(tx: Transaction, units: Sequence[Completion]) -> None:
 
 
 def _append(case: cases.Case, writes: _Writes, step: Step, at: tuple[int, int], side: str, data: Data) -> None:
-    occurred_at_ms, recorded_at_ms = at
-    event = link(
-        Tail(case.last_seq, case.last_hash),
-        case.application_id,
-        step,
-        occurred_at_ms=occurred_at_ms,
-        recorded_at_ms=recorded_at_ms,
-        side=side,
-        data=data,
-    )
-    case.last_seq, case.last_hash, case.updated_at_ms = event.seq, event.hash, recorded_at_ms
+    event = extend(case, step, occurred_at_ms=at[0], recorded_at_ms=at[1], side=side, data=data)
     writes.events.append(event)
     writes.touched[case.application_id] = case
 

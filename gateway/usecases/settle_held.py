@@ -4,7 +4,8 @@ from datetime import datetime
 
 from gateway.domain.access import Principal
 from gateway.domain.lifecycle import TRANSITIONS, Stage
-from gateway.evidence.chain import Tail, link, milliseconds
+from gateway.evidence.chain import milliseconds
+from gateway.evidence.recording import record
 from gateway.storage import cases, outbox
 from gateway.storage.database import Database
 from schemas.message import MessageKind, Step
@@ -20,18 +21,16 @@ async def settle_held(db: Database, message_id: str, who: Principal, *, now: dat
         case = await cases.lock(tx, entry.application_id)
         if case is not None and entry.kind == MessageKind.SUBMIT:
             now_ms = milliseconds(now)
-            event = link(
-                Tail(case.last_seq, case.last_hash),
-                case.application_id,
+            await record(
+                tx,
+                case,
                 Step.PUSHED,
                 occurred_at_ms=entry.send_started_ms or now_ms,
                 recorded_at_ms=now_ms,
                 side="transit",
                 data={"message_id": message_id, "settled_by": who.caller},
             )
-            await tx.insert(cases.INSERT_EVENTS, [cases.event_values(event)])
             target = TRANSITIONS.get((Stage(case.state), Step.PUSHED))
             case.state = target.value if target else case.state
-            case.updated_at_ms, case.last_seq, case.last_hash = now_ms, event.seq, event.hash
             await cases.update(tx, [case])
     return entry.application_id

@@ -11,7 +11,8 @@ from enum import StrEnum
 import orjson
 
 from gateway.domain.folding import Fact, fold
-from gateway.evidence.chain import Data, Tail, link, milliseconds
+from gateway.evidence.chain import Data, milliseconds
+from gateway.evidence.recording import record
 from gateway.storage import cases, outbox
 from gateway.storage.compression import pack, unpack
 from gateway.storage.database import Row, Transaction
@@ -40,23 +41,21 @@ async def take_progress(tx: Transaction, report: ProgressReport, *, new_id: str,
     if await cases.has_report(tx, application_id, report.report_id):
         return Taken.REPEATED
     now_ms = milliseconds(now)
-    event = link(
-        Tail(case.last_seq, case.last_hash),
-        application_id,
+    event = await record(
+        tx,
+        case,
         report.step,
         occurred_at_ms=milliseconds(report.occurred_at),
         recorded_at_ms=now_ms,
         side="deciding",
         data=_event_data(report),
     )
-    await tx.insert(cases.INSERT_EVENTS, [cases.event_values(event)])
     await tx.insert(cases.INSERT_PROGRESS, [_progress_values(report, event.seq)])
     facts = [fact(row) for row in await cases.progress(tx, application_id)]
     folded = fold(facts, case_number=case.case_number)
     case.state, case.case_number = folded.stage.value, folded.case_number
     case.outcome = folded.outcome.value if folded.outcome else case.outcome
     case.needs_review = int(bool(folded.set_aside))
-    case.updated_at_ms, case.last_seq, case.last_hash = now_ms, event.seq, event.hash
     await cases.update(tx, [case])
     await _bring_files(tx, case, report, new_id, now_ms)
     return Taken.SET_ASIDE if report.report_id in folded.set_aside else Taken.FOLDED

@@ -8,7 +8,8 @@ from uuid import UUID
 from adapters.profile import CityProfile
 from gateway.domain.access import Principal, not_found, require_decide
 from gateway.domain.lifecycle import TRANSITIONS, Stage, allowed
-from gateway.evidence.chain import Data, Tail, link, milliseconds
+from gateway.evidence.chain import Data, milliseconds
+from gateway.evidence.recording import record
 from gateway.storage import cases, files
 from gateway.storage.compression import pack
 from gateway.storage.database import Transaction
@@ -97,19 +98,17 @@ async def work(
     if case.case_number is None and action.step is Step.ACCEPTED:
         case.case_number = await _number(tx, office, case, now)
     await _attach(tx, case, action)
-    event = link(
-        Tail(case.last_seq, case.last_hash),
-        application_id,
+    event = await record(
+        tx,
+        case,
         action.step,
         occurred_at_ms=now_ms,
         recorded_at_ms=now_ms,
         side="deciding",
         data=_data(action, who, case, report_id),
     )
-    await tx.insert(cases.INSERT_EVENTS, [cases.event_values(event)])
     await tx.insert(cases.INSERT_PROGRESS, [_progress(case, action, report_id, event.seq, now)])
     case.state, case.outcome = target.value, action.outcome.value if action.outcome else case.outcome
-    case.updated_at_ms, case.last_seq, case.last_hash = now_ms, event.seq, event.hash
     await cases.update(tx, [case])
     return case
 

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
@@ -14,7 +15,8 @@ from gateway.web.routes import ROUTES
 from gateway.wiring import Services
 
 VERSION = "0.1.0"
-_PROBLEM_PAGES = Path(__file__).resolve().parents[2] / "docs" / "problems"
+_IN_WHEEL = Path(__file__).resolve().parent / "problem_pages"
+_PROBLEM_PAGES = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).resolve().parents[2] / "docs" / "problems"
 _SWAGGER = Path(str(importlib.util.find_spec("swagger_ui").origin)).parent / "static"  # type: ignore[union-attr]
 _CSP = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'"
 _DOCS_HTML = """<!doctype html>
@@ -55,8 +57,10 @@ def build_app(services: Services) -> web.Application:
     return app
 
 
-def _fixed(body: bytes, content_type: str, *, csp: bool = False):  # type: ignore[no-untyped-def]
-    async def handle(_request: web.Request) -> web.Response:
+def _fixed(
+    body: bytes, content_type: str, *, csp: bool = False
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(_request: web.Request) -> web.StreamResponse:
         response = web.Response(body=body, content_type=content_type, charset="utf-8")
         response.headers["X-Content-Type-Options"] = "nosniff"
         if csp:
