@@ -5,11 +5,14 @@ signature finds cold caches and costs twice what it costs in a row, and it would
 """
 
 import asyncio
+import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Any
 
 import jwt
@@ -96,10 +99,18 @@ _held: list[ec.EllipticCurvePrivateKey] = []
 
 
 def _hold_key(pem: bytes) -> None:
-    """Runs once in the signing process."""
+    """Runs once in the signing process. It ends with its gateway, however that ends: nobody else may hold the key."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     key = serialization.load_pem_private_key(pem, None)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         _held[:] = [key]
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(0)
 
 
 def _sign_held(inputs: list[bytes]) -> list[bytes]:
