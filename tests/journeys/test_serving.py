@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.journeys.world import client, open_world, until
+from tests.journeys.world import client, kill, open_world, until
 
 
 async def test_a_hanging_city_holds_only_its_own_lane(tmp_path: Path) -> None:
@@ -52,3 +52,39 @@ async def test_sigterm_finishes_what_is_in_flight_and_keeps_the_rest(tmp_path: P
         books = world.books("441300")
         assert set(books.bookings) == set(refs)
         assert all(count == 1 for ref, count in books.deliveries.items() if ref in booked)
+
+
+def children(pid: int) -> list[int]:
+    """Processes started by `pid`."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_nothing_of_a_killed_gateway_stays_behind(tmp_path: Path) -> None:
+    async with open_world(tmp_path, None, pace="silent") as world, world.gateway() as (process, _):
+
+        async def has_signing_process() -> bool:
+            return bool(children(process.pid))
+
+        await until(has_signing_process, within_s=10, what="the signing process has started")
+        started = children(process.pid)
+        await kill(process)
+
+        async def all_gone() -> bool:
+            return not any(running(pid) for pid in started)
+
+        await until(all_gone, within_s=5, what="its processes have ended")
