@@ -17,6 +17,7 @@ from gateway.evidence.chain import milliseconds
 from gateway.storage import cases, cursors
 from gateway.storage.compression import pack
 from gateway.storage.database import Database, Transaction
+from gateway.storage.stopping import stopped
 from gateway.telemetry import Metrics
 from gateway.usecases.take_progress import Taken, take_progress
 from schemas.errors import CrossCityError
@@ -43,7 +44,7 @@ class Collector:
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until `stop`; a city that does not answer is asked less and less often, up to once a minute."""
         pause_s = self.every_s
-        while not await _stopped(stop, pause_s):
+        while not await stopped(stop, pause_s):
             try:
                 more = await self.poll()
                 pause_s = 0.0 if more else self.every_s
@@ -99,12 +100,3 @@ class Collector:
                 await self._keep_aside(tx, city, report.report_id, report.model_dump_json(exclude_none=True).encode())
         self.metrics.reports.labels(city, taken.value).inc()
         log.info("progress.taken", city=city, application_id=str(report.application_id), step=report.step, result=taken)
-
-
-async def _stopped(stop: asyncio.Event, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            await stop.wait()
-    except TimeoutError:
-        return stop.is_set()
-    return True

@@ -16,6 +16,7 @@ from typing import Literal
 
 from gateway.storage.database import Row, Rows
 from gateway.storage.sql import SQL, Insert
+from gateway.storage.stopping import stopped
 
 _CHECKPOINT_EVERY_S = 1.0
 _WAL_FORCE_BYTES = 64 * 1024 * 1024
@@ -127,7 +128,7 @@ class SqliteDatabase:
         with ThreadPoolExecutor(1, thread_name_prefix="sqlite-checkpoint") as pool:
             connection = await loop.run_in_executor(pool, self._open_side)
             try:
-                while not await _stopped(stop, _CHECKPOINT_EVERY_S):
+                while not await stopped(stop, _CHECKPOINT_EVERY_S):
                     await loop.run_in_executor(pool, self._checkpoint, connection)
             finally:
                 await loop.run_in_executor(pool, connection.close)
@@ -146,12 +147,3 @@ class SqliteDatabase:
             self._commits.shutdown(wait=True)
             self._reader.close()
             self._writer.close()
-
-
-async def _stopped(stop: asyncio.Event, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            await stop.wait()
-    except TimeoutError:
-        return False
-    return True
