@@ -30,7 +30,7 @@ class CallbackReader:
         if inbound is None or inbound.callback is None or reports is None:
             raise NotFound("This city has no callbacks here.", "该城市未配置回调。")
         try:
-            signed = verify(inbound.callback, request.headers, self._context, tolerance_s=inbound.tolerance_s)
+            signed = verify(inbound.callback, request, self._context, tolerance_s=inbound.tolerance_s)
         except KeyError as error:
             name = str(error.args[0])
             raise Internal(f"The secret {name} is not configured.", f"尚未配置密钥{name}。") from None

@@ -1,7 +1,7 @@
 """HTTP通道: one city's HTTP connections: signed requests out, judged answers and file bytes back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
@@ -12,7 +12,7 @@ from adapters.contract import AdapterContext
 from adapters.faults import Submission, check_status, map_http_faults
 from adapters.operations import Auth
 from adapters.profile import CityProfile, Duplicates
-from adapters.signing import sign
+from adapters.signing import SignedRequest, digests_of, sign
 from schemas.errors import PartnerProtocol, PartnerUnavailable
 
 _SPARE_CONNECTIONS = 8  # for polls, fetches and probes beside a full lane
@@ -36,9 +36,13 @@ class Channel:
         body: bytes | AsyncIterator[bytes],
         headers: Mapping[str, str],
         submission: Submission | None = None,
+        *,
+        body_digest: Callable[[str], str] | None = None,
     ) -> Answer:
-        """Send and judge."""
-        signed = self._signed(headers)
+        """Send and judge. A body in pieces comes with its digests: a signature may cover them."""
+        if body_digest is None:
+            body_digest = digests_of(body if isinstance(body, bytes) else b"")
+        signed = self._signed("POST", url, headers, body_digest)
         session = self._session()
         if submission is not None:
             submission.begun = True
@@ -49,7 +53,7 @@ class Channel:
         """Read and judge; it may be repeated, so a lost answer is PartnerUnavailable."""
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
-                signed = self._signed(_NOTHING)
+                signed = self._signed("GET", url, _NOTHING, digests_of(b""))
                 async with self._session().get(url, headers=signed, allow_redirects=False) as response:
                     return await read_answer(response, self._answers, self._context.now())
 
@@ -57,7 +61,7 @@ class Channel:
         """A file's bytes; more than `limits.max_file_bytes` is PartnerProtocol. The limit of time is per chunk."""
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
-                signed = self._signed(_NOTHING)
+                signed = self._signed("GET", url, _NOTHING, digests_of(b""))
                 response = await self._session().get(url, headers=signed, allow_redirects=False)
         left_bytes = self._limits.max_file_bytes
         try:
@@ -81,9 +85,12 @@ class Channel:
             async with asyncio.timeout(self._limits.timeout_s):
                 return await response.content.read(_CHUNK_BYTES)
 
-    def _signed(self, headers: Mapping[str, str]) -> dict[str, str]:
+    def _signed(
+        self, method: str, url: URL, headers: Mapping[str, str], body_digest: Callable[[str], str]
+    ) -> dict[str, str]:
+        request = SignedRequest(method, url.raw_path, url.raw_query_string, body_digest)
         try:
-            return {**sign(self._auth, self._context), **headers}
+            return {**sign(self._auth, self._context, request), **headers}
         except KeyError as error:
             name = str(error.args[0])
             raise PartnerUnavailable(

@@ -1,5 +1,6 @@
 """接口操作: what a profile may say about calling a city and about reading what it reports; data only."""
 
+from string import Formatter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -187,12 +188,22 @@ class ExchangeOperations(Model):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
+class TifUser(Model):
+    """TIF用户上下文: sent as x-tif-uid, x-tif-uinfo, x-tif-ext and signed with the rest."""
+
+    uid: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
+    info: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,500}$")] = ""
+    ext: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{0,500}$")] = ""
+
+
 class TifAuth(Model):
     """TIF网关 headers."""
 
     scheme: Literal["tif"]
     paasid: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
     token: SecretName
+    user: TifUser | None = None
+    """With a user context the signature has the other form."""
 
 
 class NationalExchangeAuth(Model):
@@ -204,5 +215,52 @@ class NationalExchangeAuth(Model):
     appsecret: SecretName
 
 
-Auth = Annotated[TifAuth | NationalExchangeAuth, Field(discriminator="scheme")]
+_SIGNED_WORDS = frozenset({"method", "path", "query", "timestamp", "nonce", "body_digest"})
+_HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+_Template = Annotated[str, StringConstraints(pattern=r"^[\x09\x0a\x20-\x7e]{1,500}$")]
+
+
+class RecipeAuth(Model):
+    """签名配方: a scheme written down as data: header names, canonical string, digest, encoding."""
+
+    scheme: Literal["recipe"]
+    secret: SecretName
+    mac: Literal["hmac_sha256", "hmac_sm3", "sha256", "sm3"]
+    """hmac_*: keyed with the secret; a bare digest covers the secret only where `canonical` names {secret}."""
+    canonical: _Template
+    """What is signed: {method} {path} {query} {timestamp} {nonce} {body_digest} {secret} and the names in `values`."""
+    body_digest: Literal["sha256", "sm3"] = "sha256"
+    encoding: Literal["hex", "hex_upper", "base64"] = "hex"
+    timestamp: Literal["s", "ms", "compact"] = "ms"
+    """compact: YYYYMMDDhhmmss in Beijing time."""
+    headers: Annotated[dict[_HeaderName, _Template], Field(min_length=1)]
+    """Header → {signature}, {timestamp}, {nonce}, a name in `values`, or fixed text around them."""
+    values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,30}$")], _Template] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _templates_fit(self) -> Self:
+        words = {name for _, name, _, _ in Formatter().parse(self.canonical) if name is not None}
+        if unknown := sorted(words - _SIGNED_WORDS - self.values.keys() - {"secret"}):
+            raise ValueError(f"canonical中有未知的词{unknown} / canonical has unknown words {unknown}")
+        if self.mac in ("sha256", "sm3") and "secret" not in words:
+            raise ValueError("无密钥摘要的canonical须含{secret} / a bare digest needs {secret} in canonical")
+        said = {name for one in self.headers.values() for _, name, _, _ in Formatter().parse(one) if name is not None}
+        if unknown := sorted(said - {"signature", "timestamp", "nonce"} - self.values.keys()):
+            raise ValueError(f"headers中有未知的词{unknown} / headers have unknown words {unknown}")
+        if (
+            "timestamp" not in words
+            or not {"signature", "timestamp"} <= said
+            or ("nonce" in words) != ("nonce" in said)
+        ):
+            raise ValueError(
+                "签名须含时间，且时间、签名、随机数都应在请求头中 / sign the time; send time, signature and nonce"
+            )
+        if clash := sorted(self.values.keys() & (_SIGNED_WORDS | {"secret", "signature"})):
+            raise ValueError(f"values不得使用保留词{clash} / values may not use the reserved words {clash}")
+        return self
+
+
+Auth = Annotated[TifAuth | NationalExchangeAuth | RecipeAuth, Field(discriminator="scheme")]
 """鉴权方式."""

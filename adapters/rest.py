@@ -134,7 +134,8 @@ class RestAdapter:
     async def _upload(self, url: Any, source: StoredBytes, file: StoredFile) -> str:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.size_bytes)}
         try:
-            answer = await self._channel.post(url, source.chunks(), headers)
+            known = {"sha256": file.sha256, "sm3": file.sm3}
+            answer = await self._channel.post(url, source.chunks(), headers, body_digest=known.__getitem__)
         except aiohttp.ClientError:
             if source.failure is not None:
                 raise source.failure from None
