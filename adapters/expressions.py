@@ -39,8 +39,8 @@ def compile_expression(text: str, tables: Tables, reverse: Tables) -> Evaluate:
     return _Compiler(tables, reverse).compile(tree)
 
 
-def _is_false(value: object) -> bool:
-    """What JMESPath holds to be false; zero is not."""
+def is_false(value: object) -> bool:
+    """假: what JMESPath holds to be false; zero is not."""
     return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
 
@@ -146,18 +146,24 @@ class _Compiler:
 
     def _or_expression(self, node: Mapping[str, Any]) -> Evaluate:
         first, second = self._children(node)
-        return lambda value: second(value) if _is_false(left := first(value)) else left
+        return lambda value: second(value) if is_false(left := first(value)) else left
 
     def _and_expression(self, node: Mapping[str, Any]) -> Evaluate:
         first, second = self._children(node)
-        return lambda value: left if _is_false(left := first(value)) else second(value)
+        return lambda value: left if is_false(left := first(value)) else second(value)
 
     def _not_expression(self, node: Mapping[str, Any]) -> Evaluate:
         (inner,) = self._children(node)
-        return lambda value: _is_false(inner(value))
+        return lambda value: is_false(inner(value))
 
     def _comparator(self, node: Mapping[str, Any]) -> Evaluate:
         left, right = self._children(node)
+        other = node["children"][1]
+        if other["type"] == "literal" and isinstance(text := other["value"], str):  # only a text can equal a text
+            if node["value"] == "eq":
+                return lambda value: left(value) == text
+            if node["value"] == "ne":
+                return lambda value: left(value) != text
         if node["value"] == "eq":
             return lambda value: _equal(left(value), right(value))
         if node["value"] == "ne":
@@ -187,7 +193,7 @@ class _Compiler:
             found = values(value)
             if not isinstance(found, list):
                 return None
-            return _projected([one for one in found if not _is_false(test(one))], step)
+            return _projected([one for one in found if not is_false(test(one))], step)
 
         return kept
 
@@ -200,7 +206,7 @@ class _Compiler:
             function, count = FUNCTIONS[name]
             if len(parts) != count:
                 raise ExpressionError(f"{name} takes {count} argument(s)", f"函数{name}应有{count}个参数")
-            return _call(function, parts)
+            return _call(name, function, parts)
         if name not in _BUILT_IN.FUNCTION_TABLE:
             raise ExpressionError(f"there is no function {name}", f"没有函数{name}")
         return _call_built_in(name, parts)
@@ -225,19 +231,25 @@ def _found(table: Mapping[str, str], name: str, key: Any) -> str | None:
     return code
 
 
-def _call(function: Callable[..., Any], parts: Sequence[Evaluate]) -> Evaluate:
-    if len(parts) == 1:
-        only = parts[0]
-        return lambda value: function(only(value))
-    first, second = parts
-    return lambda value: function(first(value), second(value))
+_REFUSALS = (JMESPathError, ArithmeticError, RecursionError, TypeError, ValueError)
+"""How a function says that a value is none of its kind: a number too large, a text where a list should be."""
+
+
+def _call(name: str, function: Callable[..., Any], parts: Sequence[Evaluate]) -> Evaluate:
+    def call(value: Any) -> Any:
+        try:
+            return function(*[part(value) for part in parts])
+        except _REFUSALS:
+            raise Unmappable(f"{name}() does not take this value", f"函数{name}不接受该取值") from None
+
+    return call
 
 
 def _call_built_in(name: str, parts: Sequence[Evaluate]) -> Evaluate:
     def call(value: Any) -> Any:
         try:
             return _BUILT_IN.call_function(name, [part(value) for part in parts])
-        except JMESPathError:
+        except _REFUSALS:
             raise Unmappable(f"{name}() does not take this value", f"函数{name}不接受该取值") from None
 
     return call

@@ -46,7 +46,32 @@ class Limit(Model):
     """时限: a number of days or hours."""
 
     value: Annotated[int, Field(ge=0, le=3650)]
+    """数值."""
     unit: LimitUnit
+    """单位."""
+
+
+class ContactPurpose(StrEnum):
+    """联系事由: what to call about."""
+
+    BUSINESS = "BUSINESS"
+    """业务咨询: the item itself, a pre-check, a doubt about a material."""
+    SYSTEM = "SYSTEM"
+    """系统故障: a case that does not arrive."""
+    PARCEL = "PARCEL"
+    """材料寄递: papers on their way."""
+
+
+class AgreementContact(Model):
+    """联系人册 entry: an office, not a person; who is called when something is unclear."""
+
+    city: DivisionCode
+    """Whose office it is; one of the agreement's two cities."""
+    purpose: ContactPurpose
+    office: ShortText
+    phone: ShortText
+    hours: ShortText | None = None
+    """When it answers."""
 
 
 class Agreement(Model):
@@ -67,6 +92,8 @@ class Agreement(Model):
     clock_start: ClockStart = ClockStart.ACCEPTED
     deemed_acceptance: bool | None = None
     title: ShortText | None = None
+    contacts: tuple[AgreementContact, ...] = ()
+    """联系人册 of both sides."""
     provenance: dict[str, Provenance]
 
     @model_validator(mode="after")
@@ -75,6 +102,8 @@ class Agreement(Model):
             raise ValueError("协议终止日早于起始日 / valid_until is before valid_from")
         if self.collecting_city == self.deciding_city:
             raise ValueError("收件地与属地相同 / collecting_city equals deciding_city")
+        if any(contact.city not in {self.collecting_city, self.deciding_city} for contact in self.contacts):
+            raise ValueError("联系人不属于协议双方 / a contact is of neither city of the agreement")
         return self
 
     def in_force(self, today: date) -> bool:

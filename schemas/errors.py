@@ -112,6 +112,18 @@ class ItemUnknown(RequestError):
     code, title, title_zh = "request.item_unknown", "The deciding city does not offer this item", "属地没有该事项"
 
 
+class ImportNotUsable(RequestError):
+    """导入不可用: it was interrupted, or a later import of the city has taken its place."""
+
+    code, title, title_zh = "request.import_not_usable", "This import cannot be used", "该导入不可用"
+
+
+class DialectMissing(RequestError):
+    """无事项方言: the city's profile does not say how its catalogue is written."""
+
+    code, title, title_zh = "request.dialect_missing", "The city has no catalogue dialect", "该城市没有事项方言"
+
+
 class AgreementMissing(RequestError):
     """无通办协议: no agreement covers this direction, item and mode."""
 
@@ -140,6 +152,12 @@ class FileUnknown(RequestError):
     """文件不存在: a file id that was never uploaded by this caller."""
 
     code, title, title_zh = "request.file_unknown", "A referenced file is not here", "引用的文件不存在"
+
+
+class SourceUnreadable(RequestError):
+    """来源无法读取: a catalogue cannot be read; `file`, `sheet`, `row`, `column` say where, if known."""
+
+    code, title, title_zh = "request.source_unreadable", "The source cannot be read", "来源无法读取"
 
 
 class StepNotAllowed(RequestError):

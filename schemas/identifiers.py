@@ -36,15 +36,19 @@ _LICENCE = (
 _CREDIT_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 _RESIDENT_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_CHECKS = "10X98765432"
-# compiled once: these run for every application
+# compiled once: these run for every application and every item
 _IS_DIVISION = re.compile(_DIVISION)
 _IS_RESIDENT = re.compile(_RESIDENT)
+_IS_CREDIT_CODE = re.compile(_CREDIT_CODE)
+_SEVENTEEN_OF_CREDIT_CODE = re.compile(rf"{_CREDIT_CHAR}{{17}}")
+_IS_CATALOG = re.compile(_CATALOG)
+_IS_TASK = re.compile(_TASK)
 _SEVENTEEN_DIGITS = re.compile(r"[0-9]{17}")
 
 
 def credit_code_check_digit(first17: str) -> str:
     """校验码 of a 统一社会信用代码 from its first 17 characters. Source: GB 32100-2015."""
-    if re.fullmatch(rf"{_CREDIT_CHAR}{{17}}", first17) is None:
+    if _SEVENTEEN_OF_CREDIT_CODE.fullmatch(first17) is None:
         raise ValueError("统一社会信用代码前17位含非法字符 / the first 17 characters are not of the GB 32100 alphabet")
     total = sum(
         weight * CREDIT_CODE_ALPHABET.index(char) for weight, char in zip(_CREDIT_WEIGHTS, first17, strict=True)
@@ -83,7 +87,7 @@ def check_credit_code(text: str) -> str:
 
     Characters 1 and 2 may be letters (N for rural collectives), so that python-stdnum is stricter than we are.
     """
-    if re.fullmatch(_CREDIT_CODE, text) is None:
+    if _IS_CREDIT_CODE.fullmatch(text) is None:
         raise ValueError(
             "统一社会信用代码应为18位数字或大写字母（不含I、O、S、V、Z），第3至8位为数字 / "
             "a credit code is 18 digits or capitals without I, O, S, V, Z, digits in places 3 to 8"
@@ -128,13 +132,13 @@ def check_licence_identifier(text: str) -> str:
 
 
 def _check_catalog_code(text: str) -> str:
-    if re.fullmatch(_CATALOG, text) is None:
+    if _IS_CATALOG.fullmatch(text) is None:
         raise ValueError("基本编码应为12位数字或大写字母 / a catalogue code is 12 digits or capital letters")
     return text
 
 
 def _check_long_code(text: str) -> str:
-    if re.fullmatch(_TASK, text) is None:
+    if _IS_TASK.fullmatch(text) is None:
         raise ValueError(
             "实施编码、业务办理项编码应为8至50位数字、大写字母或连字符 / "
             "a task or handle-item code is 8 to 50 digits, capitals or hyphens"

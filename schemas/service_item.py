@@ -34,6 +34,9 @@ from schemas.service_item_parts import (
     Contact,
     Exchange,
     Fee,
+    FormChoice,
+    FormField,
+    FormFieldKind,
     ImplementingBody,
     Law,
     MaterialRequirement,
@@ -49,6 +52,9 @@ __all__ = [
     "DeliveryWay",
     "Exchange",
     "Fee",
+    "FormChoice",
+    "FormField",
+    "FormFieldKind",
     "HandleForm",
     "HandlingArea",
     "ImplementingBody",
@@ -72,6 +78,8 @@ __all__ = [
     "UseLevel",
     "Window",
 ]
+
+_NOTHING: tuple[()] = ()
 
 
 class ServiceItem(Model):
@@ -180,6 +188,8 @@ class ServiceItem(Model):
     """村代码, `village_code`."""
     materials: tuple[MaterialRequirement, ...] = ()
     """申请材料."""
+    form_fields: tuple[FormField, ...] = ()
+    """填报字段: what the applicant fills in; no national column."""
     exchange: Exchange | None = None
     """交换信息."""
     provenance: dict[str, Provenance]
@@ -187,10 +197,13 @@ class ServiceItem(Model):
 
     @model_validator(mode="after")
     def _every_filled_field_has_provenance(self) -> Self:
+        filled = {name for name, value in self.__dict__.items() if value is not None and value != _NOTHING}
+        filled.discard("provenance")
+        if filled == self.provenance.keys():
+            return self
         fields = type(self).model_fields.keys() - {"provenance"}
         if unknown := sorted(self.provenance.keys() - fields):
             raise ValueError(f"provenance含未知字段{unknown} / provenance names unknown fields {unknown}")
-        filled = {name for name in fields if getattr(self, name) not in (None, ())}
         if missing := sorted(filled - self.provenance.keys()):
             raise ValueError(f"字段{missing}缺少数据来源 / no provenance for {missing}")
         return self
@@ -200,6 +213,9 @@ class ServiceItem(Model):
         codes = [material.material_code for material in self.materials]
         if len(set(codes)) != len(codes):
             raise ValueError("同一事项的材料编码重复 / a material_code occurs twice in the item")
+        keys = [field.key for field in self.form_fields]
+        if len(set(keys)) != len(keys):
+            raise ValueError("同一事项的填报字段重复 / a form field's key occurs twice in the item")
         if self.fees and self.charges_fee is False:
             raise ValueError("不收费的事项列有收费项目 / charges_fee is false and fees are listed")
         if self.effective_from and self.effective_until and self.effective_until < self.effective_from:

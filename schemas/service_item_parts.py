@@ -1,8 +1,9 @@
 """事项的组成部分: what a service item is made of, each named after its Chinese term and national column."""
 
+from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from schemas.agreement import Limit
 from schemas.identifiers import CreditCode
@@ -175,6 +176,55 @@ class MaterialRequirement(Model):
     def _condition_fits(self) -> Self:
         if self.necessity is Necessity.CONDITIONAL and self.necessity_condition is None:
             raise ValueError("特定情况下必要的材料应说明情况 / a CONDITIONAL material needs necessity_condition")
+        return self
+
+
+class FormFieldKind(StrEnum):
+    """填报字段类型."""
+
+    TEXT = "text"
+    """文本."""
+    INTEGER = "integer"
+    """整数."""
+    BOOLEAN = "boolean"
+    """是否."""
+    DATE = "date"
+    """日期, YYYY-MM-DD."""
+    CHOICE = "choice"
+    """单选."""
+
+
+class FormChoice(Model):
+    """填报选项."""
+
+    value: ShortText
+    label: ShortText
+
+
+class FormField(Model):
+    """填报字段: one thing the applicant fills in. Our own extension: no national column carries it."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+    """The key in an application's `form`."""
+    label: ShortText
+    """名称 shown at the window."""
+    kind: FormFieldKind = FormFieldKind.TEXT
+    required: bool = False
+    choices: tuple[FormChoice, ...] = ()
+    max_length: Annotated[int, Field(ge=1, le=4000)] | None = None
+    """Characters, for text."""
+    hint: ShortText | None = None
+    """填写说明."""
+
+    @model_validator(mode="after")
+    def _choices_fit(self) -> Self:
+        if bool(self.choices) is not (self.kind is FormFieldKind.CHOICE):
+            raise ValueError("单选字段须有选项，其他字段不得有选项 / exactly a choice field has choices")
+        values = [choice.value for choice in self.choices]
+        if len(set(values)) != len(values):
+            raise ValueError("选项取值重复 / a choice value occurs twice")
+        if self.max_length is not None and self.kind is not FormFieldKind.TEXT:
+            raise ValueError("只有文本字段有长度上限 / only a text field has max_length")
         return self
 
 
