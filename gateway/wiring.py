@@ -26,7 +26,7 @@ from gateway.evidence.chain import milliseconds
 from gateway.evidence.keys import KeyRing, create_key, load_keys
 from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
 from gateway.settings import Settings, secret
-from gateway.storage import breakers, catalogue, intake, outbox
+from gateway.storage import breakers, catalogue, intake, items, outbox
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.compression import unpack
 from gateway.storage.database import Database
@@ -41,6 +41,7 @@ from gateway.telemetry import Metrics
 from gateway.usecases import complete_delivery, submit_application
 from gateway.usecases.parsing import parse
 from gateway.usecases.read_profiles import read_profiles
+from gateway.usecases.window_warnings import WindowWarnings
 from schemas.application import Application
 from schemas.message import OutboundMessage
 
@@ -76,6 +77,7 @@ class Services:
     metrics: Metrics
     lease: Lease
     catalogue: Catalogue = field(default_factory=Catalogue)
+    warnings: WindowWarnings = field(init=False)
     intakes: GroupCommit[intake.Intake, intake.Taken] = field(init=False)
     completions: GroupCommit[complete_delivery.Completion, bool] = field(init=False)
     starts: GroupCommit[tuple[int, str, str], bool] = field(init=False)
@@ -85,6 +87,7 @@ class Services:
     ready: bool = False
 
     def __post_init__(self) -> None:
+        self.warnings = WindowWarnings(self.catalogue.items)
         self.intakes = GroupCommit(self._commit_intakes)
         self.completions = GroupCommit(lambda units: complete_delivery.commit_completions(self.db, units))
         self.starts = GroupCommit(lambda units: outbox.commit_starts(self.db, units))
@@ -108,7 +111,9 @@ class Services:
             return None
         case, packed, files = loaded
         application = parse(Application, unpack(packed))
-        item = self.catalogue.items.get((case.deciding_city, case.item_code))
+        # what the applicant was told then, whatever the city has published since
+        stored = await items.pinned(self.db, case.deciding_city, case.item_code, case.item_revision)
+        item = None if stored is None else stored.item()
         return submit_application.outbound_message(application, case, entry.message_id, files, item)
 
     async def fetch_file(self, adapter: Adapter, entry: Entry) -> Delivered:
@@ -129,7 +134,10 @@ class Services:
         """Reload catalogue and keys where they have changed."""
         if await catalogue.generation(self.db) != self.catalogue.generation:
             self.catalogue = await catalogue.load(self.db)
-            log.info("catalogue.loaded", generation=self.catalogue.generation, items=len(self.catalogue.items))
+            self.warnings = WindowWarnings(self.catalogue.items)
+            log.info(
+                "catalogue.loaded", generation=self.catalogue.generation, agreements=len(self.catalogue.agreements)
+            )
         ring = load_keys(self.settings.keys)
         if ring is not None and ring.kid != self.ring.kid:
             self.signer.close()
@@ -258,7 +266,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         profiles = read_profiles(settings.profiles)
         adapters: dict[str, Adapter] = {}
         for code, profile in profiles.items():
-            if code != settings.city and profile.transport != "inbound":
+            if code != settings.city and profile.transport not in ("inbound", "none"):
                 adapters[code] = build_adapter(profile, adapter_context())
                 stack.push_async_callback(adapters[code].close)
         lease = Lease(db, settings.node_name, settings.lease_s, new_id, now_ms)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from gateway.domain.form_rules import form_problems
 from schemas.agreement import Mode
 from schemas.application import Application, MaterialSource
 from schemas.errors import FieldProblem
@@ -19,6 +20,7 @@ def completeness(application: Application, item: ServiceItem, *, now: datetime) 
         *_applicant(application, item),
         *_identity(application, now),
         *_materials(application, item),
+        *form_problems(application, item),
     )
 
 

@@ -1,6 +1,6 @@
 """路由: which way an application goes, under which agreement."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -27,14 +27,14 @@ def choose_route(
     application: Application,
     *,
     own_city: str,
-    items: Mapping[tuple[str, str], ServiceItem],
+    item: ServiceItem | None,
     agreements: Iterable[Agreement],
     today: date,
 ) -> Route:
     """The route of `application`, or the reason why there is none.
 
-    `items` is keyed by (deciding city, item code); `today` is a Beijing date. Raises ModeNotAvailable, ItemUnknown,
-    AgreementMissing or AgreementExpired, in this order of checking.
+    `item` is what the deciding city has under that code today, if anything; `today` is a Beijing date.
+    Raises ModeNotAvailable, ItemUnknown, AgreementMissing or AgreementExpired, in this order of checking.
     """
     if application.mode not in RUNNING_MODES:
         raise ModeNotAvailable(
@@ -42,7 +42,6 @@ def choose_route(
             "该办理模式尚未开通，目前支持全程网办和异地代收代办。",
             errors=(FieldProblem("/mode", "mode_not_available", "not available", "尚未开通"),),
         )
-    item = items.get((application.deciding_city, application.item_code))
     if item is None or item.status is not ItemStatus.IN_USE:
         raise ItemUnknown(
             f"{application.deciding_city} does not offer item {application.item_code} now.",

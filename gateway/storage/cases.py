@@ -13,7 +13,7 @@ from gateway.storage.sql import SQL, Insert
 _APPLICATION = (
     "application_id caller item_code task_code item_version item_name project_type mode applicant_division "
     "collecting_city deciding_city agreement_id direction state needs_review case_number outcome received_at_ms "
-    "updated_at_ms last_seq last_hash"
+    "updated_at_ms last_seq last_hash item_revision item_dialect"
 ).split()
 _VALUES = attrgetter(*_APPLICATION)
 INSERT_APPLICATIONS = Insert("applications", [*_APPLICATION, "body"])
@@ -90,6 +90,9 @@ class Case:
     updated_at_ms: int
     last_seq: int
     last_hash: str
+    item_revision: int
+    item_dialect: str
+    """方言及版本 the item was read with, `gd_pinyin@2`."""
 
     def values(self) -> list[object]:
         """The columns in order, without the body."""

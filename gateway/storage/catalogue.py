@@ -1,12 +1,13 @@
-"""目录: items, agreements and cities; loaded whole into memory, reloaded when its generation moves."""
+"""目录: agreements and cities, loaded whole into memory; items by way of a cache; all of one generation."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.storage import items
 from gateway.storage.database import Database, Transaction
+from gateway.storage.items import ItemCache
 from gateway.storage.sql import SQL
 from schemas.agreement import Agreement
-from schemas.service_item import ServiceItem
 
 _NAME = "catalogue"
 _GENERATION = SQL("SELECT generation, digest FROM generations WHERE name = ?")
@@ -14,7 +15,14 @@ _BUMP = SQL(
     "INSERT INTO generations (name, generation, digest) VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE "
     "SET generation = generations.generation + 1, digest = excluded.digest"
 )
-_ITEMS = SQL("SELECT body FROM items ORDER BY city, item_code, version")
+_MOVE = SQL(
+    "INSERT INTO generations (name, generation, digest) VALUES (?, 1, '') ON CONFLICT (name) DO UPDATE "
+    "SET generation = generations.generation + 1"
+)
+_HOLD = SQL(
+    "INSERT INTO generations (name, generation, digest) VALUES (?, 0, '') ON CONFLICT (name) DO UPDATE "
+    "SET generation = generations.generation"
+)
 _AGREEMENTS = SQL("SELECT body FROM agreements ORDER BY agreement_id")
 _CITIES = SQL("SELECT code, name FROM cities ORDER BY code")
 _PUT = {
@@ -25,11 +33,6 @@ _PUT = {
     "cities": SQL(
         "INSERT INTO cities (code, name, body) VALUES (?, ?, ?) ON CONFLICT (code) DO UPDATE "
         "SET name = excluded.name, body = excluded.body"
-    ),
-    "items": SQL(
-        "INSERT INTO items (city, item_code, version, task_code, status, body) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (city, item_code, version) DO UPDATE "
-        "SET task_code = excluded.task_code, status = excluded.status, body = excluded.body"
     ),
     "agreements": SQL(
         "INSERT INTO agreements (agreement_id, collecting_city, deciding_city, body) VALUES (?, ?, ?, ?) "
@@ -48,8 +51,10 @@ class Catalogue:
     """What intake needs to know about items and agreements, at one generation."""
 
     generation: int = 0
-    items: Mapping[tuple[str, str], ServiceItem] = field(default_factory=dict)
-    """Newest version, by (city, item code)."""
+    items: ItemCache = field(default_factory=ItemCache)
+    """Items in force, as they are asked for."""
+    filled: bool = False
+    """Whether there is an item at all."""
     agreements: tuple[Agreement, ...] = ()
     by_pair: Mapping[tuple[str, str], tuple[Agreement, ...]] = field(default_factory=dict)
     """Agreements by (collecting city, deciding city)."""
@@ -73,6 +78,16 @@ async def bump(tx: Transaction, new_digest: str) -> None:
     await tx.execute(_BUMP, _NAME, new_digest)
 
 
+async def move(tx: Transaction) -> None:
+    """Tell every process to reload; the seeds stay as they were."""
+    await tx.execute(_MOVE, _NAME)
+
+
+async def hold(tx: Transaction) -> None:
+    """Keep other publishers and importers out until the transaction ends; readers and intake go on."""
+    await tx.execute(_HOLD, "publishing")
+
+
 async def put(tx: Transaction, table: str, rows: Iterable[tuple[object, ...]]) -> None:
     """Insert or replace rows of one of the reference tables."""
     await tx.execute_many(_PUT[table], list(rows))
@@ -81,7 +96,6 @@ async def put(tx: Transaction, table: str, rows: Iterable[tuple[object, ...]]) -
 async def load(db: Database) -> Catalogue:
     """Read everything."""
     number = await generation(db)
-    items = [ServiceItem.model_validate_json(bytes(row[0])) for row in await db.fetch(_ITEMS)]
     agreements = tuple(Agreement.model_validate_json(bytes(row[0])) for row in await db.fetch(_AGREEMENTS))
     by_pair: dict[tuple[str, str], tuple[Agreement, ...]] = {}
     for agreement in agreements:
@@ -89,7 +103,8 @@ async def load(db: Database) -> Catalogue:
         by_pair[pair] = (*by_pair.get(pair, ()), agreement)
     return Catalogue(
         number,
-        {(item.city, item.item_code): item for item in items},
+        ItemCache(),
+        await items.any_at_all(db),
         agreements,
         by_pair,
         {row[0]: row[1] for row in await db.fetch(_CITIES)},

@@ -14,6 +14,11 @@ Rows = tuple[Insert, Sequence[Sequence[object]]]
 class Transaction(Protocol):
     """One transaction. Times are integers: milliseconds since 1970 UTC. JSON and bodies are bytes."""
 
+    @property
+    def name(self) -> Literal["sqlite", "postgresql"]:
+        """Whose transaction it is."""
+        ...
+
     async def fetch(self, sql: SQL, *args: object) -> list[Row]:
         """All rows."""
         ...

@@ -17,6 +17,8 @@ async def _leave_as_it_is(_connection: Any) -> None:
 class PostgresTransaction:
     """A transaction on one connection of the pool."""
 
+    name: Literal["postgresql"] = "postgresql"
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 

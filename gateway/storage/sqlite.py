@@ -17,9 +17,13 @@ from typing import Literal
 from gateway.storage.database import Row, Rows
 from gateway.storage.sql import SQL, Insert
 from gateway.storage.stopping import stopped
+from schemas.errors import Busy
 
 _CHECKPOINT_EVERY_S = 1.0
 _WAL_FORCE_BYTES = 64 * 1024 * 1024
+_PATIENCE_S = 60.0
+"""How long a transaction waits for another process that writes: `tongban catalogue publish` beside a gateway."""
+_LOOK_AGAIN_S = 0.005
 
 
 def _adapt(args: Sequence[object]) -> Sequence[object]:
@@ -28,6 +32,8 @@ def _adapt(args: Sequence[object]) -> Sequence[object]:
 
 class SqliteTransaction:
     """A transaction on the writer connection, whose lock the caller holds."""
+
+    name: Literal["sqlite"] = "sqlite"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -82,6 +88,7 @@ class SqliteDatabase:
         self._writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=512)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0", "busy_timeout=5000"):
             self._writer.execute(f"PRAGMA {pragma}").fetchall()
+        self._writer.execute("PRAGMA busy_timeout=0").fetchall()  # from here on we wait without stopping the loop
         self._reader = sqlite3.connect(
             f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, cached_statements=512
         )
@@ -110,7 +117,7 @@ class SqliteDatabase:
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
         """Begin; commit on leaving, roll back on an exception."""
         async with self._lock:
-            self._writer.execute("BEGIN IMMEDIATE")
+            await self._begin()
             try:
                 yield SqliteTransaction(self._writer)
                 await asyncio.shield(self._commit())
@@ -118,6 +125,27 @@ class SqliteDatabase:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+
+    async def _begin(self) -> None:
+        """Take the write lock. While another process has it, everything else here goes on."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                while not self._has_begun():  # noqa: ASYNC110 - the other process tells nobody when it is done
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+        except TimeoutError:
+            raise Busy(
+                "Another process has been writing to the SQLite file for a minute.",
+                "另一个进程持续写入SQLite数据库已达一分钟，请稍后重试。",
+            ) from None
+
+    def _has_begun(self) -> bool:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
 
     async def _commit(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._commits, self._writer.execute, "COMMIT")

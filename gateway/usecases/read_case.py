@@ -39,6 +39,8 @@ def case_view(case: Case) -> dict[str, Any]:
         "mode": case.mode,
         "item_code": case.item_code,
         "item_version": case.item_version,
+        "item_revision": case.item_revision,
+        "item_dialect": case.item_dialect,
         "item_name": case.item_name,
         "task_code": case.task_code,
         "applicant_division": case.applicant_division,

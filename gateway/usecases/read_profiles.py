@@ -4,17 +4,28 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from adapters.normalization.dialect_file import FOLDER, load_dialects
 from adapters.profile import CityProfile, load_profile
+from gateway.settings import Settings
 
 
-def overrides(city: str, environment: Mapping[str, str]) -> dict[str, str]:
+def overrides(city: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """${name} values for one city's profile: TONGBAN_CITY_441300_URL becomes `url`."""
+    environment = os.environ if environment is None else environment
     prefix = f"TONGBAN_CITY_{city}_"
     return {key.removeprefix(prefix).lower(): value for key, value in environment.items() if key.startswith(prefix)}
 
 
 def read_profiles(folder: Path, environment: Mapping[str, str] | None = None) -> dict[str, CityProfile]:
-    """All profiles of a folder, by division code. SeedInvalid names the file and line of the first fault."""
-    environment = os.environ if environment is None else environment
-    profiles = [load_profile(path, overrides(path.stem, environment)) for path in sorted(folder.glob("*.yaml"))]
+    """All profiles of a folder, by division code. SeedInvalid names the file and line of the first fault.
+
+    Their catalogues may extend the dialects we ship and those in a folder dialects/ beside theirs, which win.
+    """
+    shipped, beside = Settings().seeds_dir / FOLDER, folder.parent / FOLDER
+    bases = load_dialects(shipped)
+    if beside.resolve() != shipped.resolve():
+        bases |= load_dialects(beside)
+    profiles = [
+        load_profile(path, overrides(path.stem, environment), bases=bases) for path in sorted(folder.glob("*.yaml"))
+    ]
     return {profile.code: profile for profile in profiles}

@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from uuid import UUID
 
 from gateway.domain.access import Principal, require_submit
 from gateway.domain.completeness import completeness
+from gateway.domain.days import BEIJING, beijing_day
 from gateway.domain.lifecycle import Stage
 from gateway.domain.routing import Route, choose_route
 from gateway.evidence.chain import Data, Link, Tail, link, milliseconds
@@ -17,15 +18,16 @@ from gateway.storage.catalogue import Catalogue
 from gateway.storage.compression import pack
 from gateway.storage.database import Database
 from gateway.storage.intake import Intake
+from gateway.storage.items import Head
 from gateway.storage.outbox import Entry
 from gateway.usecases.parsing import parse
+from gateway.usecases.window_warnings import WindowWarnings
 from schemas.agreement import Mode
 from schemas.application import Application, StoredFile
+from schemas.application import Warning as Hint
 from schemas.errors import FieldProblem, FileUnknown, MaterialsIncomplete
 from schemas.message import MessageKind, OutboundFile, OutboundMessage, Step
 from schemas.service_item import ServiceItem
-
-BEIJING = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Prepared:
     application: Application
     files: Mapping[str, StoredFile]
     item: ServiceItem
+    warnings: tuple[Hint, ...] = ()
 
     def message(self) -> OutboundMessage:
         """The message to the deciding city, for a case that goes out."""
@@ -50,6 +53,7 @@ class IntakeContext:
 
     own_city: str
     catalogue: Catalogue
+    warnings: WindowWarnings
     owner: str | None
     """Who holds the outbox row from birth; None = whoever has room."""
 
@@ -68,13 +72,16 @@ async def prepare(
     """Check everything about an application; nothing is stored. Any RequestError says what is wrong."""
     application = parse(Application, raw)
     require_submit(who, application.collecting_city)
+    today = beijing_day(now)
+    offered = await context.catalogue.items.get(db, application.deciding_city, application.item_code, today)
     route = choose_route(
         application,
         own_city=context.own_city,
-        items=context.catalogue.items,
+        item=None if offered is None else offered.item,
         agreements=context.catalogue.by_pair.get((application.collecting_city, application.deciding_city), ()),
-        today=now.astimezone(BEIJING).date(),
+        today=today,
     )
+    assert offered is not None  # noqa: S101 - there is no route without an item
     problems = completeness(application, route.item, now=now)
     if problems:
         raise MaterialsIncomplete(
@@ -85,7 +92,7 @@ async def prepare(
     files = await _files(db, application, who)
     body_sha256 = hashlib.sha256(raw).hexdigest()
     accepted_at_ms = milliseconds(now)
-    case, links = _case(application, application_id, who, route, accepted_at_ms, body_sha256)
+    case, links = _case(application, application_id, who, route, offered.head, accepted_at_ms, body_sha256)
     intake = Intake(
         key=key,
         body_sha256=body_sha256,
@@ -96,7 +103,8 @@ async def prepare(
         files=[(application_id, "application", str(file), label) for file, label in _labelled(application)],
         accepted_at_ms=accepted_at_ms,
     )
-    return Prepared(intake, application, files, route.item)
+    warnings = await context.warnings.get(db, application.collecting_city, offered, today)
+    return Prepared(intake, application, files, route.item, warnings)
 
 
 async def _files(db: Database, application: Application, who: Principal) -> Mapping[str, StoredFile]:
@@ -128,7 +136,13 @@ def _labelled(application: Application) -> list[tuple[UUID, str]]:
 
 
 def _case(
-    application: Application, application_id: str, who: Principal, route: Route, now_ms: int, body_sha256: str
+    application: Application,
+    application_id: str,
+    who: Principal,
+    route: Route,
+    head: Head,
+    now_ms: int,
+    body_sha256: str,
 ) -> tuple[Case, list[Link]]:
     item = route.item
     data: Data = {
@@ -138,6 +152,8 @@ def _case(
         "collecting_city": application.collecting_city,
         "deciding_city": application.deciding_city,
         "item_code": item.item_code,
+        "item_dialect": head.dialect_name,
+        "item_revision": head.revision,
         "item_version": item.version,
         "mode": application.mode.value,
     }
@@ -176,6 +192,8 @@ def _case(
         updated_at_ms=now_ms,
         last_seq=links[-1].seq,
         last_hash=links[-1].hash,
+        item_revision=head.revision,
+        item_dialect=head.dialect_name,
     )
     return case, links
 

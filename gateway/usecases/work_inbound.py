@@ -7,13 +7,13 @@ from uuid import UUID
 
 from adapters.profile import CityProfile
 from gateway.domain.access import Principal, not_found, require_decide
+from gateway.domain.days import beijing_day
 from gateway.domain.lifecycle import TRANSITIONS, Stage, allowed
 from gateway.evidence.chain import Data, milliseconds
 from gateway.evidence.recording import record
 from gateway.storage import cases, files
 from gateway.storage.compression import pack
 from gateway.storage.database import Transaction
-from gateway.usecases.submit_application import BEIJING
 from schemas.errors import FieldProblem, FileUnknown, Invalid, StepNotAllowed
 from schemas.identifiers import case_number
 from schemas.message import Outcome, ProgressReport, Step
@@ -116,7 +116,7 @@ async def work(
 async def _number(tx: Transaction, office: Office, case: cases.Case, now: datetime) -> str | None:
     if office.profile is None or office.profile.case_number is None:
         return None
-    day = now.astimezone(BEIJING).date()
+    day = beijing_day(now)
     serial = await cases.next_serial(tx, case.task_code, day.isoformat())
     return case_number(office.profile.case_number, case.task_code, day, serial)
 

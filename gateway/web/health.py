@@ -21,7 +21,7 @@ async def ready(_request: web.Request, services: Services) -> web.Response:
     checks = {
         "open": services.ready,
         "lease": services.lease.valid() or not services.settings.lanes,
-        "seeds": bool(services.catalogue.items),
+        "seeds": services.catalogue.filled,
         "database": await _database(services),
     }
     return json_response({"ok": all(checks.values()), "checks": checks}, status=200 if all(checks.values()) else 503)

@@ -1,5 +1,6 @@
 """OpenAPI 3.1: built from the table of routes and the exchanged models; there is no second description to drift."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,7 +80,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
-    in_path = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    in_path = re.findall(r"{(\w+)}", route.path)
     return [
         *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in in_path),
         *(_parameter("query", name, text) for name, text in route.query.items()),

@@ -2,12 +2,15 @@
 
 from gateway.usecases.work_inbound import InboundStep
 from gateway.web import health
-from gateway.web.api import applications, callbacks, catalogue, files, operations
+from gateway.web.api import applications, callbacks, catalogue, files, items, operations
 from gateway.web.openapi import Route
 from schemas.application import Application, StoredFile, Submitted
+from schemas.differences import Differences
+from schemas.duty_sheet import DutySheet
 
 _PAGES = {"after": "Keyset cursor: `next` of the page before.", "limit": "1 to 200, default 50."}
 _CASE_CODES = ("request.not_found",)
+_CONDITIONAL = {"If-None-Match": "ETag of an answer held already; 304 while it holds."}
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -104,18 +107,96 @@ ROUTES: tuple[Route, ...] = (
         "/v1/items",
         "items.list",
         catalogue.items,
-        "事项: service items, newest version.",
+        "事项: service items in force today, filtered and searched.",
         "目录 catalogue",
-        query={"city": "Deciding city."} | _PAGES,
+        query={
+            "city": "Deciding city.",
+            "mode": "通办模式: ONLINE, COLLECT, DELEGATED or JOINT.",
+            "handling_area": "通办范围: NONE, NATIONAL, CROSS_PROVINCE, CROSS_CITY or CROSS_COUNTY.",
+            "served": "服务对象: 1 to 6, GB/T 39046-2020.",
+            "status": "事项状态: IN_USE (default), SUSPENDED, CANCELLED or ANY.",
+            "q": "Any part of the name, pinyin initials of one, or the beginning of a code.",
+        }
+        | _PAGES,
+        headers=_CONDITIONAL,
+        codes=("request.invalid",),
     ),
     Route(
         "GET",
         "/v1/items/{item_code}",
         "items.show",
         catalogue.item,
-        "事项详情: one item in every city that offers it.",
+        "事项详情: one item in every city that offers it, with its revision.",
         "目录 catalogue",
-        query={"city": "Deciding city."},
+        query={"city": "Deciding city.", "revision": "One revision by its number, in force or not."},
+        headers=_CONDITIONAL,
+        codes=("request.invalid", "request.not_found"),
+    ),
+    Route(
+        "GET",
+        "/v1/items/{item_code}/versions",
+        "items.versions",
+        catalogue.versions,
+        "事项版本: every revision by city, newest first, with the fields each changed.",
+        "目录 catalogue",
+        query={"city": "Deciding city."} | _PAGES,
+        headers=_CONDITIONAL,
+        codes=("request.invalid", "request.not_found"),
+    ),
+    Route(
+        "GET",
+        "/v1/items/{item_code}/differences",
+        "items.differences",
+        items.differences,
+        "事项差异: the item in two or more cities, side by side.",
+        "目录 catalogue",
+        answer=Differences,
+        query={"cities": "!2 to 10 cities, by comma."},
+        codes=("request.invalid", "request.not_found"),
+    ),
+    Route(
+        "GET",
+        "/v1/items/{item_code}/duty-sheet",
+        "items.duty_sheet",
+        items.duty_sheet,
+        "受理要点: what the receiving window must do and leave, whom to call, what to mail.",
+        "目录 catalogue",
+        answer=DutySheet,
+        query={
+            "city": "!Deciding city.",
+            "mode": "!通办模式.",
+            "collecting_city": "Collecting city; default our own.",
+        },
+        codes=("request.invalid", "request.not_found", "request.agreement_missing", "request.agreement_expired"),
+    ),
+    Route(
+        "GET",
+        "/v1/items/{item_code}/form-schema",
+        "items.form_schema",
+        items.form_schema,
+        "申请表数据模式: JSON Schema of what an application for the item must hold.",
+        "目录 catalogue",
+        query={"city": "!Deciding city."},
+        codes=("request.invalid", "request.not_found"),
+    ),
+    Route(
+        "GET",
+        "/schemas/",
+        "schemas.list",
+        items.schema_index,
+        "数据模式目录: every published JSON Schema.",
+        "目录 catalogue",
+        secured=False,
+    ),
+    Route(
+        "GET",
+        "/schemas/{name}.schema.json",
+        "schemas.show",
+        items.schema,
+        "数据模式: one published JSON Schema.",
+        "目录 catalogue",
+        secured=False,
+        codes=("request.not_found",),
     ),
     Route(
         "GET",

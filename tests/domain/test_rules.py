@@ -72,7 +72,13 @@ def application(item: ServiceItem, mode: Mode = Mode.COLLECT, **changes: Any) ->
 
 def route(seeds: SeedData, one: Application, today: date = date(2026, 3, 2), **changes: Any) -> Any:
     items = {(item.city, item.item_code): item for item in seeds.items} | changes.get("items", {})
-    return choose_route(one, own_city="445200", items=items, agreements=seeds.agreements, today=today)
+    return choose_route(
+        one,
+        own_city="445200",
+        item=items.get((one.deciding_city, one.item_code)),
+        agreements=seeds.agreements,
+        today=today,
+    )
 
 
 def test_an_application_goes_out_under_its_agreement(seeds: SeedData) -> None:

@@ -140,7 +140,7 @@ BROKEN = [
         "agreements[1].agreement_id",
         0,
     ),
-    ("agreements.yaml", 'deciding_city: "440500"', 'deciding_city: "440100"', "agreements[1].deciding_city", 0),
+    ("agreements.yaml", 'deciding_city: "360700"', 'deciding_city: "440100"', "agreements[6].deciding_city", 0),
     ("agreements.yaml", 'deciding_city: "440500"', 'deciding_city: "445200"', "agreements[1]", -3),
     ("agreements.yaml", "valid_until: 2025-12-31", "valid_until: 2024-12-31", "agreements[10]", -7),
     ("agreements.yaml", "valid_until: 2025-12-31", "valid_until: soon", "agreements[10].valid_until", 0),

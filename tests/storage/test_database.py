@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from gateway.storage import sqlite
 from gateway.storage.database import Database
 from gateway.storage.group_commit import GroupCommit
+from gateway.storage.migrate import upgrade
 from gateway.storage.sql import SQL, Insert
+from gateway.storage.sqlite import SqliteDatabase
 from schemas.errors import Busy
 
 INSERT = Insert("reference", ("kind", "code", "body"), "ON CONFLICT DO NOTHING RETURNING code")
@@ -101,3 +105,45 @@ async def test_group_commit_gathers_and_a_bad_unit_spoils_no_neighbour(db: Datab
     assert found[0] == 3
     with pytest.raises(Busy):
         await group_commit.put("late")
+
+
+async def test_a_second_writer_on_sqlite_is_waited_for_without_stopping_the_loop(tmp_path: Path) -> None:
+    path = tmp_path / "two.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    other, ours = SqliteDatabase(path), SqliteDatabase(path)
+    turns = 0
+    try:
+        async with asyncio.TaskGroup() as group, other.transaction() as tx:
+            await tx.insert(INSERT, rows("other", 1))
+            task = group.create_task(_insert(ours))
+            while turns < 20:
+                await asyncio.sleep(0.005)
+                turns += 1
+            assert not task.done()
+            assert (await ours.fetch(COUNT, "ours"))[0][0] == 0, "reading goes on meanwhile"
+        assert (await ours.fetch(COUNT, "ours"))[0][0] == 1
+    finally:
+        await ours.close()
+        await other.close()
+
+
+async def _insert(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.insert(INSERT, rows("ours", 1))
+
+
+async def test_a_writer_that_never_ends_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_PATIENCE_S", 0.05)
+    path = tmp_path / "two.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    other, ours = SqliteDatabase(path), SqliteDatabase(path)
+    try:
+        async with other.transaction():
+            with pytest.raises(Busy):
+                await _insert(ours)
+        await _insert(ours)
+    finally:
+        await ours.close()
+        await other.close()

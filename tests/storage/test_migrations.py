@@ -7,14 +7,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from gateway.storage.migrate import synchronous_url, upgrade
-from gateway.storage.schema import metadata
+from gateway.storage.schema import described_here, metadata
 
 
 def differences(url: str) -> list[object]:
     engine = sa.create_engine(synchronous_url(url))
     try:
         with engine.connect() as connection:
-            return list(compare_metadata(MigrationContext.configure(connection), metadata))
+            return list(
+                compare_metadata(
+                    MigrationContext.configure(connection, opts={"include_name": described_here}), metadata
+                )
+            )
     finally:
         engine.dispose()
 

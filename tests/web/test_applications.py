@@ -14,7 +14,7 @@ from gateway.evidence.receipts import read_receipt
 from gateway.wiring import new_id
 from schemas.agreement import Mode
 from tests.gateways import Answer, Gateway
-from tests.web.conftest import body, rows
+from tests.web.conftest import body, rows, seeded
 
 
 def problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
@@ -214,3 +214,16 @@ async def test_old_receipts_verify_after_rotation(gateway: Gateway) -> None:
         assert claims["sub"] == answer.body["application_id"]
     keys = (await gateway.call("GET", "/.well-known/jwks.json", token="")).body["keys"]
     assert len(keys) == 2
+
+
+async def test_the_window_is_warned_of_what_the_other_city_asks_more(either_gateway: Gateway) -> None:
+    assert seeded()["441500", "002017900007"].material("M90") is not None  # a contract that 揭阳 does not ask for
+    warned = await either_gateway.submit(body(either_gateway, "441500", "002017900007"), key="more")
+    assert warned.status == 202, warned.body
+    (hint,) = [one for one in warned.body["warnings"] if "贷款合同复印件" in one["message_zh"]]
+    assert (hint["code"], hint["pointer"]) == ("materials_differ", "/materials")
+    again = await either_gateway.submit(body(either_gateway, "441500", "002017900007"), key="once-more")
+    assert again.body["warnings"] == warned.body["warnings"]
+    alike = await either_gateway.submit(body(either_gateway), key="alike")
+    assert alike.status == 202, alike.body
+    assert alike.body["warnings"] == []

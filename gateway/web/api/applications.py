@@ -15,6 +15,7 @@ from gateway.usecases import read_case, submit_application
 from gateway.usecases.submit_application import IntakeContext, Prepared
 from gateway.web.endpoint import APPLICATION_ID, authenticate, json_body, json_response
 from gateway.wiring import Services, new_id, now
+from schemas.application import Warning as Hint
 from schemas.errors import IdempotencyMismatch, KeyMissing, RequestError
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
@@ -30,8 +31,9 @@ async def submit(request: web.Request, services: Services) -> web.Response:
             "请在 Idempotency-Key 请求头中提供 1–200 个可见 ASCII 字符，重试时保持不变。",
         )
     raw = await json_body(request)
+    warnings: tuple[Hint, ...] = ()
     try:
-        taken = await _take(services, who, raw, key)
+        taken, warnings = await _take(services, who, raw, key)
     except RequestError:
         # what was taken once stays taken: a retry gets its receipt even if the agreement has ended since
         row = await cases.by_key(services.db, who.caller, key)
@@ -45,7 +47,7 @@ async def submit(request: web.Request, services: Services) -> web.Response:
             application_id=taken.application_id,
         )
     request[APPLICATION_ID] = taken.application_id
-    return json_response(_submitted(taken), status=202, headers=_headers(taken))
+    return json_response(_submitted(taken, warnings), status=202, headers=_headers(taken))
 
 
 def _headers(taken: Taken) -> dict[str, str]:
@@ -55,7 +57,7 @@ def _headers(taken: Taken) -> dict[str, str]:
     return headers
 
 
-def _submitted(taken: Taken) -> dict[str, Any]:
+def _submitted(taken: Taken, warnings: tuple[Hint, ...]) -> dict[str, Any]:
     return {
         "application_id": taken.application_id,
         "state": taken.state,
@@ -65,12 +67,12 @@ def _submitted(taken: Taken) -> dict[str, Any]:
             "accepted_at": timestamp(taken.accepted_at_ms),
             "jws": taken.jws,
         },
-        "warnings": [],
+        "warnings": [warning.model_dump() for warning in warnings],
     }
 
 
-async def _take(services: Services, who: Principal, raw: bytes, key: str) -> Taken:
-    context = IntakeContext(services.settings.city, services.catalogue, services.lease.owner)
+async def _take(services: Services, who: Principal, raw: bytes, key: str) -> tuple[Taken, tuple[Hint, ...]]:
+    context = IntakeContext(services.settings.city, services.catalogue, services.warnings, services.lease.owner)
     prepared = await submit_application.prepare(
         services.db, context, who, raw, key=key, application_id=new_id(), message_id=new_id(), now=now()
     )
@@ -80,7 +82,7 @@ async def _take(services: Services, who: Principal, raw: bytes, key: str) -> Tak
         taken = await _take_outbound(services, prepared, prepared.intake)
     if taken.new:
         services.metrics.accepted.labels(prepared.intake.case.direction).inc()
-    return taken
+    return taken, prepared.warnings
 
 
 async def _take_outbound(services: Services, prepared: Prepared, unit: Intake) -> Taken:

@@ -1,0 +1,68 @@
+"""公布的数据模式: JSON Schema (draft 2020-12) of every model cities exchange, made from the models themselves."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from schemas.agreement import Agreement
+from schemas.application import Application, Receipt, StoredFile, Submitted
+from schemas.city import City
+from schemas.differences import Differences
+from schemas.duty_sheet import DutySheet
+from schemas.finding import Finding
+from schemas.identifiers import CaseNumberFormat, TaskCodeShape
+from schemas.licence import LicenceType
+from schemas.message import Acknowledgement, Event, OutboundMessage, ProgressReport
+from schemas.service_item import ServiceItem
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {
+        "acknowledgement": Acknowledgement,
+        "agreement": Agreement,
+        "application": Application,
+        "case_number_format": CaseNumberFormat,
+        "city": City,
+        "differences": Differences,
+        "duty_sheet": DutySheet,
+        "event": Event,
+        "finding": Finding,
+        "licence_type": LicenceType,
+        "outbound_message": OutboundMessage,
+        "progress_report": ProgressReport,
+        "receipt": Receipt,
+        "service_item": ServiceItem,
+        "stored_file": StoredFile,
+        "submitted": Submitted,
+        "task_code_shape": TaskCodeShape,
+    }
+)
+"""By the name it is published under; parts of a model are in its `$defs`."""
+
+
+@cache
+def schema_bytes(name: str) -> bytes:
+    """The document `<name>.schema.json`. Raises KeyError for a name that is not in MODELS."""
+    schema: dict[str, Any] = MODELS[name].model_json_schema()
+    schema |= {"$schema": DRAFT, "$id": f"{name}.schema.json"}
+    return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+
+
+@cache
+def index_bytes() -> bytes:
+    """What there is: name, address relative to the index, and the model's first sentence."""
+    data = [
+        {"name": name, "href": f"{name}.schema.json", "description": (model.__doc__ or "").split("\n")[0]}
+        for name, model in MODELS.items()
+    ]
+    return orjson.dumps({"data": data, "next": None}, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def entity_tag(body: bytes) -> str:
+    """ETag of a document: strong, from its bytes."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
