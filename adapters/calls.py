@@ -52,17 +52,18 @@ class CompiledAnswers:
     """Code → accepted, duplicate, refused, later or absent."""
 
 
-def _compiled_answers(answers: Answers, compiler: Compiler) -> CompiledAnswers:
+def compiled_answers(answers: Answers, compiler: Compiler, place: Place) -> CompiledAnswers:
+    """Raises DialectError."""
     kinds = ("accepted", "duplicate", "refused", "later", "absent")
     words = {code: kind for kind in kinds for code in getattr(answers, kind)}
-    return CompiledAnswers(compiler.expression(answers.code, ("rest", "answers", "code")), words)
+    return CompiledAnswers(compiler.expression(answers.code, (*place, "code")), words)
 
 
 class RestCalls:
     """REST操作. Raises DialectError."""
 
     def __init__(self, rest: RestOperations, compiler: Compiler) -> None:
-        self.answers = _compiled_answers(rest.answers, compiler)
+        self.answers = compiled_answers(rest.answers, compiler, ("rest", "answers"))
 
         def target(name: str) -> Target | None:
             call: Call | None = getattr(rest, name)

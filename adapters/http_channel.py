@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
@@ -10,25 +11,36 @@ from adapters.answers import Answer, read_answer
 from adapters.calls import CompiledAnswers
 from adapters.contract import AdapterContext
 from adapters.faults import Submission, check_status, map_http_faults
-from adapters.operations import Auth
+from adapters.operations import Auth, OAuth2Auth
 from adapters.profile import CityProfile, Duplicates
 from adapters.signing import SignedRequest, digests_of, sign
+from adapters.signing.oauth2 import TokenHolder
+from adapters.tls import Material, material
 from schemas.errors import PartnerProtocol, PartnerUnavailable
 
 _SPARE_CONNECTIONS = 8  # for polls, fetches and probes beside a full lane
 _CHUNK_BYTES = 256 * 1024
 _CONNECT_SHARE = 0.5  # of the time limit: a city that cannot be reached is told from one that is slow
 _NOTHING: Mapping[str, str] = {}
+_AUTHORIZATION = "Authorization"
 
 
 class Channel:
     """HTTP to one city. Whoever calls `post` maps faults and limits time; `ask` and `stream` do so themselves."""
 
-    def __init__(self, profile: CityProfile, auth: Auth, context: AdapterContext, answers: CompiledAnswers) -> None:
+    def __init__(
+        self, profile: CityProfile, auth: Auth | None, context: AdapterContext, answers: CompiledAnswers
+    ) -> None:
         self._limits, self._auth, self._context, self._answers = profile.limits, auth, context, answers
         # on a kept-alive connection the city may close just then, a send looks unclear: costly where it is unsafe
         self._fresh_connections = profile.duplicates is Duplicates.UNSAFE
+        section = profile.rest or profile.soap
+        self._tls = None if section is None else section.tls
+        self._material: Material | None = None
         self._opened: ClientSession | None = None
+        self._closing: list[ClientSession] = []
+        """Sessions with an old certificate: what is under way on them still finishes."""
+        self._holder: TokenHolder | None = None
 
     async def post(
         self,
@@ -39,32 +51,49 @@ class Channel:
         *,
         body_digest: Callable[[str], str] | None = None,
     ) -> Answer:
-        """Send and judge. A body in pieces comes with its digests: a signature may cover them."""
+        """Send and judge as `send` does."""
+        async with self.send(url, body, headers, submission, body_digest=body_digest) as response:
+            return await read_answer(response, self._answers, self._context.now(), submission)
+
+    @asynccontextmanager
+    async def send(
+        self,
+        url: URL,
+        body: bytes | AsyncIterator[bytes],
+        headers: Mapping[str, str],
+        submission: Submission | None = None,
+        *,
+        body_digest: Callable[[str], str] | None = None,
+    ) -> AsyncIterator[ClientResponse]:
+        """POST. A body in pieces comes with its digests: a signature may cover them."""
         if body_digest is None:
             body_digest = digests_of(body if isinstance(body, bytes) else b"")
-        signed = self._signed("POST", url, headers, body_digest)
+        signed = await self._signed("POST", url, headers, body_digest)
         session = self._session()
         if submission is not None:
             submission.begun = True
         async with session.post(url, data=body, headers=signed, allow_redirects=False) as response:
-            return await read_answer(response, self._answers, self._context.now(), submission)
+            self._check_token(response, signed)
+            yield response
 
     async def ask(self, url: URL) -> Answer:
         """Read and judge; it may be repeated, so a lost answer is PartnerUnavailable."""
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
-                signed = self._signed("GET", url, _NOTHING, digests_of(b""))
+                signed = await self._signed("GET", url, _NOTHING, digests_of(b""))
                 async with self._session().get(url, headers=signed, allow_redirects=False) as response:
+                    self._check_token(response, signed)
                     return await read_answer(response, self._answers, self._context.now())
 
     async def stream(self, url: URL) -> AsyncIterator[bytes]:
         """A file's bytes; more than `limits.max_file_bytes` is PartnerProtocol. The limit of time is per chunk."""
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
-                signed = self._signed("GET", url, _NOTHING, digests_of(b""))
+                signed = await self._signed("GET", url, _NOTHING, digests_of(b""))
                 response = await self._session().get(url, headers=signed, allow_redirects=False)
         left_bytes = self._limits.max_file_bytes
         try:
+            self._check_token(response, signed)
             check_status(response.status, response.headers, self._context.now())
             while chunk := await self._next_chunk(response):
                 left_bytes -= len(chunk)
@@ -76,36 +105,74 @@ class Channel:
 
     async def close(self) -> None:
         """Release connections."""
-        if self._opened is not None:
-            await self._opened.close()
-            self._opened = None
+        for session in (*self._closing, self._opened):
+            if session is not None:
+                await session.close()
+        self._closing, self._opened = [], None
 
     async def _next_chunk(self, response: ClientResponse) -> bytes:
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
                 return await response.content.read(_CHUNK_BYTES)
 
-    def _signed(
+    async def _signed(
         self, method: str, url: URL, headers: Mapping[str, str], body_digest: Callable[[str], str]
     ) -> dict[str, str]:
-        request = SignedRequest(method, url.raw_path, url.raw_query_string, body_digest)
         try:
+            if self._auth is None:
+                return dict(headers)
+            if isinstance(self._auth, OAuth2Auth):
+                return {_AUTHORIZATION: f"Bearer {await self._tokens().token()}", **headers}
+            request = SignedRequest(method, url.raw_path, url.raw_query_string, body_digest)
             return {**sign(self._auth, self._context, request), **headers}
         except KeyError as error:
-            name = str(error.args[0])
-            raise PartnerUnavailable(
-                f"The secret {name} is not configured here; nothing was sent.",
-                f"本网关尚未配置密钥{name}，报文未发出。",
-            ) from None
+            raise not_configured(error) from None
+
+    def _tokens(self) -> TokenHolder:
+        if self._holder is None:
+            assert isinstance(self._auth, OAuth2Auth)  # noqa: S101 - asked for this scheme only
+            self._holder = TokenHolder(self._auth, self._context, self._session)
+        return self._holder
+
+    def _check_token(self, response: ClientResponse, headers: Mapping[str, str]) -> None:
+        """A token that was good before and is refused now is fetched anew: nothing was booked, the next try has it."""
+        if response.status == 401 and isinstance(self._auth, OAuth2Auth):
+            token = headers[_AUTHORIZATION].removeprefix("Bearer ")
+            if self._tokens().refused(token):
+                raise PartnerUnavailable(
+                    "The city no longer takes our access token; the next try fetches another.",
+                    "对方不再接受本网关的令牌，下次将重新获取。",
+                )
 
     def _session(self) -> ClientSession:
+        held = self._tls_material()
+        if self._opened is not None and held != self._material:  # the certificate was changed
+            self._closing.append(self._opened)
+            self._opened = None
         if self._opened is None:
+            self._material = held
             self._opened = ClientSession(
                 connector=TCPConnector(
-                    limit=self._limits.in_flight + _SPARE_CONNECTIONS, force_close=self._fresh_connections
+                    limit=self._limits.in_flight + _SPARE_CONNECTIONS,
+                    force_close=self._fresh_connections,
+                    ssl=True if held is None else held.context(),
                 ),
                 cookie_jar=DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
                 timeout=ClientTimeout(total=None, connect=self._limits.timeout_s * _CONNECT_SHARE),
             )
         return self._opened
+
+    def _tls_material(self) -> Material | None:
+        try:
+            return None if self._tls is None else material(self._tls, self._context)
+        except KeyError as error:
+            raise not_configured(error) from None
+
+
+def not_configured(error: KeyError) -> PartnerUnavailable:
+    """The error for a secret that is asked for and not there."""
+    name = str(error.args[0])
+    return PartnerUnavailable(
+        f"The secret {name} is not configured here; nothing was sent.", f"本网关尚未配置密钥{name}，报文未发出。"
+    )

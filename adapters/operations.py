@@ -110,10 +110,20 @@ class ProgressCall(Call):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
+class MutualTls(Model):
+    """双向TLS: secrets that hold PEM texts."""
+
+    certificate: SecretName
+    key: SecretName
+    authority: SecretName | None = None
+    """The city's own root; absent = the roots of this machine."""
+
+
 class RestOperations(Model):
     """REST接口."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")]
+    tls: MutualTls | None = None
     answers: Answers
     upload: UploadCall | None = None
     submit: SubmitCall
@@ -262,5 +272,28 @@ class RecipeAuth(Model):
         return self
 
 
-Auth = Annotated[TifAuth | NationalExchangeAuth | RecipeAuth, Field(discriminator="scheme")]
+_HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s#]*)?$", max_length=500)]
+
+
+class OAuth2Auth(Model):
+    """OAuth 2 client credentials with private_key_jwt; outbound only."""
+
+    scheme: Literal["oauth2"]
+    token_url: _HttpUrl
+    client_id: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")]
+    private_key: SecretName
+    """PEM, for `algorithm`."""
+    algorithm: Literal["ES256", "ES384", "RS256", "PS256", "EdDSA"] = "ES256"
+    key_id: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")] | None = None
+    audience: str | None = None
+    """Of the assertion; absent = the token endpoint."""
+    scope: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,500}$")] | None = None
+    early: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """A token is fetched anew when this share of its life is left."""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10
+
+
+InboundAuth = Annotated[TifAuth | NationalExchangeAuth | RecipeAuth, Field(discriminator="scheme")]
+"""鉴权方式 of a partner's calls to us."""
+Auth = Annotated[TifAuth | NationalExchangeAuth | RecipeAuth | OAuth2Auth, Field(discriminator="scheme")]
 """鉴权方式."""

@@ -12,9 +12,23 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from adapters.calls import ExchangeCalls, RestCalls
-from adapters.dialect import Compiler, Dialect, DialectError, Place, Reports
-from adapters.operations import Auth, ExchangeOperations, ReportMap, RestOperations
-from adapters.profile_file import ProfileFile, read_profile_file
+from adapters.dialect import Compiler, Dialect, DialectError, Reports
+from adapters.normalization.dialect_file import FOLDER, load_dialects, resolve
+from adapters.normalization.item_dialect import ItemDialect
+from adapters.operations import (
+    Auth,
+    ExchangeOperations,
+    InboundAuth,
+    NationalExchangeAuth,
+    ReportMap,
+    RestOperations,
+    TifAuth,
+)
+from adapters.profile_file import read_profile_file
+from adapters.sftp_calls import SftpCalls
+from adapters.sftp_operations import SftpOperations
+from adapters.soap_calls import SoapCalls
+from adapters.soap_operations import SoapOperations
 from schemas.identifiers import CaseNumberFormat, DivisionCode, TaskCodeShape
 from schemas.model import Model, Provenance, ShortText
 
@@ -23,9 +37,13 @@ class Transport(StrEnum):
     """通信方式."""
 
     REST = "rest"
+    SOAP = "soap"
     EXCHANGE_DATABASE = "exchange_database"
+    SFTP_BATCH = "sftp_batch"
     INBOUND = "inbound"
     """Our own city: others call us, nobody is called."""
+    NONE = "none"
+    """未接通: only its catalogue is known yet; cases to it wait for a person."""
 
 
 class Duplicates(StrEnum):
@@ -42,10 +60,10 @@ class Duplicates(StrEnum):
 class Limits(Model):
     """限额."""
 
-    in_flight: Annotated[int, Field(ge=1, le=256)] = 16
+    in_flight: Annotated[int, Field(ge=1, le=20_000)] = 16
     """Messages under way at the same time."""
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 15
-    """One whole delivery, files included."""
+    timeout_s: Annotated[float, Field(gt=0, le=7200)] = 15
+    """One whole delivery, files included; for batches also the window."""
     settle_s: Annotated[float, Field(ge=0, le=3600)] = 5
     """How long after an unclear send the city may still book it."""
     max_file_bytes: Annotated[int, Field(ge=1024, le=1024**3)] = 30 * 1024**2
@@ -60,7 +78,7 @@ class Collection(Model):
 class Inbound(Model):
     """来向: how the city calls us."""
 
-    callback: Auth | None = None
+    callback: InboundAuth | None = None
     """How its callbacks are signed; absent = it does not call back."""
     tolerance_s: Annotated[int, Field(ge=1, le=900)] = 180
     """How far its clock may be from ours."""
@@ -97,11 +115,25 @@ class ReportExample(Model):
     expect: dict[str, Any] | None
 
 
+class ItemExample(Model):
+    """事项样例: a record of the city's catalogue and what must become of it."""
+
+    name: ShortText
+    version: int | None = None
+    """Of the catalogue dialect that reads it; absent = the one that begins last."""
+    record: dict[str, Any]
+    expect: dict[str, Any] | None
+    """Fields of the item that must be so; null = it must wait in quarantine."""
+    findings: tuple[str, ...] | None = None
+    """Rules of every error and warning; absent = not compared."""
+
+
 class Examples(Model):
     """样例."""
 
     submit: tuple[SubmitExample, ...] = ()
     reports: tuple[ReportExample, ...] = ()
+    items: tuple[ItemExample, ...] = ()
 
 
 class CityProfile(Model):
@@ -123,32 +155,63 @@ class CityProfile(Model):
     dialect: Dialect = Dialect()
     reports: dict[str, ReportMap] = Field(default_factory=dict)
     rest: RestOperations | None = None
+    soap: SoapOperations | None = None
     exchange_database: ExchangeOperations | None = None
+    sftp_batch: SftpOperations | None = None
+    catalogue: tuple[ItemDialect, ...] = ()
+    """事项方言: how the city writes its catalogue; several with the days from which each holds."""
     examples: Examples = Examples()
 
     @model_validator(mode="after")
+    def _catalogue_versions_differ(self) -> Self:
+        versions = [(one.dialect, one.version) for one in self.catalogue]
+        days = [one.effective_from for one in self.catalogue]
+        if len(set(versions)) != len(versions) or len(set(days)) != len(days):
+            raise ValueError("事项方言的版本或生效日重复 / two catalogue dialects share version or effective_from")
+        return self
+
+    @model_validator(mode="after")
     def _sections_fit(self) -> Self:
-        for name in (Transport.REST, Transport.EXCHANGE_DATABASE):
+        for name in (Transport.REST, Transport.SOAP, Transport.EXCHANGE_DATABASE, Transport.SFTP_BATCH):
             if (getattr(self, name.value) is not None) is not (self.transport is name):
                 raise ValueError(f"transport与{name}段落不符 / the section {name} does not fit the transport")
         if self.rest is not None and self.auth is None:
             raise ValueError("REST接口缺少auth / rest needs auth")
-        if self.duplicates is Duplicates.QUERY_FIRST and (self.rest is None or self.rest.query is None):
-            raise ValueError("query_first需要rest.query / query_first needs rest.query")
+        if (
+            self.soap is not None
+            and self.soap.auth_header
+            and not isinstance(self.auth, TifAuth | NationalExchangeAuth)
+        ):
+            raise ValueError("auth_header需要tif或national_exchange / auth_header needs tif or national_exchange")
+        called = self.rest or self.soap or self.sftp_batch
+        if self.duplicates is Duplicates.QUERY_FIRST and (called is None or called.query is None):
+            raise ValueError("query_first需要query操作 / query_first needs a query operation")
         if missing := sorted(self._needed_reports() - self.reports.keys()):
             raise ValueError(f"reports缺少{missing} / reports lacks {missing}")
         return self
 
     @model_validator(mode="after")
     def _collection_fits(self) -> Self:
-        polled = self.exchange_database is not None or (self.rest is not None and self.rest.progress is not None)
+        called = self.rest or self.soap
+        polled = bool(self.exchange_database or self.sftp_batch) or (called is not None and called.progress is not None)
         if polled is not (self.collection is not None):
             raise ValueError("collection与进度轮询不符 / collection is needed exactly where progress is polled")
         return self
 
+    @model_validator(mode="after")
+    def _limits_fit(self) -> Self:
+        if self.sftp_batch is not None:
+            self.sftp_batch.check_limits(self.limits.timeout_s)
+        elif self.limits.in_flight > 256 or self.limits.timeout_s > 600:
+            raise ValueError("in_flight至多256，timeout_s至多600 / in_flight is at most 256, timeout_s at most 600")
+        return self
+
     def _needed_reports(self) -> set[str]:
         needed = set(self.exchange_database.sources) if self.exchange_database else set()
-        if self.rest is not None and self.rest.progress is not None:
+        if self.sftp_batch is not None:
+            needed |= set(self.sftp_batch.incoming.sources.values())
+        called = self.rest or self.soap
+        if called is not None and called.progress is not None:
             needed.add("progress")
         if self.inbound is not None and self.inbound.callback is not None:
             needed.add("callback")
@@ -166,8 +229,12 @@ class CityProfile(Model):
         }
 
 
-def load_profile(path: Path, settings: Mapping[str, str] | None = None) -> CityProfile:
-    """The profile in a YAML file; `settings` fill its ${name} places.
+def load_profile(
+    path: Path, settings: Mapping[str, str] | None = None, *, bases: Mapping[str, ItemDialect] | None = None
+) -> CityProfile:
+    """The profile in a YAML file; `settings` fill its ${name} places, `bases` are what its catalogue may extend.
+
+    Absent bases are those in the folder dialects/ beside the profile's own.
 
     Raises SeedInvalid naming file, line and field of the first fault: YAML, shape, expression or table.
     """
@@ -175,12 +242,18 @@ def load_profile(path: Path, settings: Mapping[str, str] | None = None) -> CityP
     try:
         profile = CityProfile.model_validate(file.data)
     except ValidationError as error:
-        raise _first_fault(file, error) from None
+        raise file.first_fault(error) from None
+    if profile.soap is not None:
+        profile = profile.model_copy(update={"soap": profile.soap.beside(path)})
     try:
         compile_everything(profile)
     except DialectError as error:
         raise file.at(error.place, error.message, error.message_zh) from None
-    return profile
+    if not profile.catalogue:
+        return profile
+    bases = load_dialects(path.parent.parent / FOLDER) if bases is None else bases
+    whole = [resolve(file, one, bases, ("catalogue", number)) for number, one in enumerate(profile.catalogue)]
+    return profile.model_copy(update={"catalogue": tuple(whole)})
 
 
 def compile_everything(profile: CityProfile) -> None:
@@ -189,16 +262,11 @@ def compile_everything(profile: CityProfile) -> None:
     profile.compiled_reports(compiler)
     if profile.rest is not None:
         RestCalls(profile.rest, compiler)
+    if profile.soap is not None:
+        from adapters.soap_definition import SoapDefinition  # noqa: PLC0415 - zeep is slow to import
+
+        SoapDefinition(profile.soap).check(SoapCalls(profile.soap, compiler))
     if profile.exchange_database is not None:
         ExchangeCalls(profile.exchange_database, compiler)
-
-
-def _first_fault(file: ProfileFile, error: ValidationError) -> Exception:
-    first = min(error.errors(), key=lambda one: file.line(one["loc"]))
-    ours = first.get("ctx", {}).get("error")
-    text = first["msg"] if ours is None else str(ours)
-    chinese, both, english = text.partition(" / ")
-    place: Place = first["loc"]
-    if both:
-        return file.at(place, english, chinese)
-    return file.at(place, text, f"取值无效（{first['type']}）")
+    if profile.sftp_batch is not None:
+        SftpCalls(profile.sftp_batch, compiler)

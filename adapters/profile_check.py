@@ -10,7 +10,11 @@ from pydantic import ValidationError
 from adapters.calls import ExchangeCalls, RestCalls
 from adapters.dialect import Compiler, Reports, message_words
 from adapters.expression_functions import Unmappable, json_bytes
+from adapters.item_examples import check_catalogue
 from adapters.profile import CityProfile, ReportExample, SubmitExample
+from adapters.sftp_calls import SftpCalls
+from adapters.soap_calls import SoapCalls
+from adapters.xml_writing import written
 from schemas.message import OutboundMessage
 
 
@@ -23,11 +27,12 @@ def check_examples(profile: CityProfile) -> list[str]:
     reports = profile.compiled_reports(compiler)
     for report in profile.examples.reports:
         faults += _labelled(report.name, _check_report(reports, report))
-    return faults
+    return faults + list(check_catalogue(profile))
 
 
 def _missing(profile: CityProfile) -> Iterator[str]:
-    if (profile.rest or profile.exchange_database) and not profile.examples.submit:
+    called = profile.rest or profile.soap or profile.exchange_database or profile.sftp_batch
+    if called and not profile.examples.submit:
         yield "examples.submit: there is no example"
     covered = {example.via for example in profile.examples.reports}
     yield from (
@@ -52,6 +57,7 @@ def _check_submit(profile: CityProfile, compiler: Compiler, example: SubmitExamp
     for number, material in enumerate(words["materials"]):
         material["row_id"] = str(uuid5(message.message_id, str(number)))
         material["uploaded"] = next(numbers, None) if material["file"] else None
+        material["content"] = "BASE64" if material["file"] else None
     try:
         found = _spoken(profile, compiler, words)
     except Unmappable as error:
@@ -63,9 +69,15 @@ def _check_submit(profile: CityProfile, compiler: Compiler, example: SubmitExamp
 def _spoken(profile: CityProfile, compiler: Compiler, words: dict[str, Any]) -> Any:
     if profile.rest is not None:
         return RestCalls(profile.rest, compiler).submit_body(words)
+    if profile.soap is not None:
+        package = SoapCalls(profile.soap, compiler).submit.package(words)
+        written(package, profile.soap.xml.declared)
+        return package
     if profile.exchange_database is not None:
         row, materials = ExchangeCalls(profile.exchange_database, compiler).rows(words)
         return {"row": row, "materials": materials}
+    if profile.sftp_batch is not None:
+        return SftpCalls(profile.sftp_batch, compiler).spoken(words)
     return {}
 
 

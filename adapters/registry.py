@@ -7,9 +7,16 @@ from adapters.contract import Adapter, AdapterContext
 from adapters.exchange_database import ExchangeDatabaseAdapter
 from adapters.profile import CityProfile, Transport
 from adapters.rest import RestAdapter
+from adapters.sftp_batch import SftpBatchAdapter
+from adapters.soap import SoapAdapter
 
 ADAPTERS: Mapping[Transport, Callable[[CityProfile, AdapterContext], Adapter]] = MappingProxyType(
-    {Transport.REST: RestAdapter, Transport.EXCHANGE_DATABASE: ExchangeDatabaseAdapter}
+    {
+        Transport.REST: RestAdapter,
+        Transport.SOAP: SoapAdapter,
+        Transport.EXCHANGE_DATABASE: ExchangeDatabaseAdapter,
+        Transport.SFTP_BATCH: SftpBatchAdapter,
+    }
 )
 """Transport → adapter; `inbound` is our own city, which nobody calls."""
 

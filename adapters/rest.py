@@ -10,18 +10,17 @@ from typing import Any
 
 import aiohttp
 
-from adapters.answers import Answer, acknowledgement
+from adapters.answers import Answer, acknowledgement, part
 from adapters.callbacks import CallbackReader
 from adapters.calls import RestCalls, Target
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
 from adapters.dialect import message_words
 from adapters.expression_functions import Unmappable, json_bytes
-from adapters.expressions import Evaluate
-from adapters.faults import Submission, map_http_faults, no_words, unavailable, undescribed, unreadable
+from adapters.faults import Submission, map_http_faults, no_words, undescribed
 from adapters.http_channel import Channel
 from adapters.profile import CityProfile
 from adapters.reading import read_rows
-from adapters.uploads import StoredBytes, check_sizes
+from adapters.uploads import StoredBytes, check_sizes, number_of, upload_each
 from schemas.application import StoredFile
 from schemas.message import Acknowledgement, OutboundMessage, RemoteFile
 
@@ -63,7 +62,7 @@ class RestAdapter:
         answer = await self._ask(self._calls.query, message.model_dump(mode="json"))
         if answer.meaning == "absent":
             return None
-        case_number = _part(self._calls.query_case_number, answer)
+        case_number = part(self._calls.query_case_number, answer)
         if case_number is None:
             raise undescribed()  # "found", but nothing in it: to send again could book it twice
         return acknowledgement(case_number, None, duplicate=True, submission=None)
@@ -74,7 +73,7 @@ class RestAdapter:
         if progress is None:
             raise undescribed("progress call", "进度接口")
         answer = await self._ask(calls.progress, {"cursor": cursor or progress.start, "limit": progress.limit})
-        rows, following = _part(calls.progress_rows, answer), _part(calls.progress_next, answer)
+        rows, following = part(calls.progress_rows, answer), part(calls.progress_next, answer)
         if not isinstance(rows, list) or following is None:
             raise undescribed()
         reports, unreadable_rows = read_rows(self.reports["progress"], rows)
@@ -120,16 +119,10 @@ class RestAdapter:
     async def _upload_all(
         self, target: Target, message: OutboundMessage, words: dict[str, Any], files: FileSource
     ) -> None:
-        numbers: dict[str, str] = {}
-        for outbound, spoken in zip(message.files, words["files"], strict=True):
-            file_id = spoken["file"]["file_id"]
-            if file_id not in numbers:
-                source = StoredBytes(files, outbound.file)
-                url = target.url({**words, "file": spoken["file"]})
-                numbers[file_id] = await self._upload(url, source, outbound.file)
-        for material in words["materials"]:
-            if material["file"] is not None:
-                material["uploaded"] = numbers[material["file"]["file_id"]]
+        async def send(spoken: dict[str, Any], file: StoredFile) -> str:
+            return await self._upload(target.url({**words, "file": spoken}), StoredBytes(files, file), file)
+
+        await upload_each(message, words, send)
 
     async def _upload(self, url: Any, source: StoredBytes, file: StoredFile) -> str:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.size_bytes)}
@@ -140,13 +133,8 @@ class RestAdapter:
             if source.failure is not None:
                 raise source.failure from None
             raise
-        told = _part(self._calls.upload_sha256, answer)
-        if told is not None and told != file.sha256:
-            raise unavailable()  # spoilt on the way: an upload may be repeated
-        number = _part(self._calls.upload_reference, answer)
-        if not isinstance(number, str) or not number:
-            raise undescribed()
-        return number
+        told = part(self._calls.upload_sha256, answer)
+        return number_of(file, part(self._calls.upload_reference, answer), told)
 
     async def _submit(self, words: dict[str, Any], submission: Submission) -> Acknowledgement:
         calls = self._calls
@@ -155,15 +143,8 @@ class RestAdapter:
         if answer.meaning == "absent":
             raise undescribed()
         return acknowledgement(
-            _part(calls.case_number, answer, submission),
-            _part(calls.partner_reference, answer, submission),
+            part(calls.case_number, answer, submission),
+            part(calls.partner_reference, answer, submission),
             duplicate=answer.meaning == "duplicate",
             submission=submission,
         )
-
-
-def _part(expression: Evaluate, answer: Answer, submission: Submission | None = None) -> Any:
-    try:
-        return expression(answer.body)
-    except Unmappable:
-        raise unreadable(submission) from None

@@ -1,8 +1,10 @@
 """上传: a stored file as a request body, so that our own failures are not taken for the partner's."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 from adapters.contract import FileSource
+from adapters.faults import unavailable, undescribed
 from schemas.application import StoredFile
 from schemas.errors import CrossCityError, Internal, PartnerRefused
 from schemas.message import OutboundMessage
@@ -16,6 +18,31 @@ def check_sizes(message: OutboundMessage, max_file_bytes: int) -> None:
             "有文件超过对方城市的大小上限。",
             limit_bytes=max_file_bytes,
         )
+
+
+async def upload_each(
+    message: OutboundMessage,
+    words: dict[str, Any],
+    send: Callable[[dict[str, Any], StoredFile], Awaitable[str]],
+) -> None:
+    """Send each file once, in order; the number it got goes into its materials as `uploaded`."""
+    numbers: dict[str, str] = {}
+    for outbound, spoken in zip(message.files, words["files"], strict=True):
+        file_id = spoken["file"]["file_id"]
+        if file_id not in numbers:
+            numbers[file_id] = await send(spoken["file"], outbound.file)
+    for material in words["materials"]:
+        if material["file"] is not None:
+            material["uploaded"] = numbers[material["file"]["file_id"]]
+
+
+def number_of(file: StoredFile, number: Any, sha256: Any) -> str:
+    """The partner's number of a file it has whole; `sha256` is what it says it got, if it says so."""
+    if sha256 is not None and sha256 != file.sha256:
+        raise unavailable()  # spoilt on the way: an upload may be repeated
+    if not isinstance(number, str) or not number:
+        raise undescribed()
+    return number
 
 
 class StoredBytes:

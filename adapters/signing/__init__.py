@@ -1,7 +1,7 @@
 """签名: one file per scheme, pure functions; here they are chosen by a profile's `auth` and given secrets and time."""
 
 from adapters.contract import AdapterContext, CallbackRequest
-from adapters.operations import Auth, NationalExchangeAuth, RecipeAuth, TifAuth
+from adapters.operations import InboundAuth, NationalExchangeAuth, RecipeAuth, TifAuth
 from adapters.signing import national_exchange, recipe, tif
 from adapters.signing.request import SignedRequest, digests_of
 from adapters.signing.signed import Signed
@@ -9,7 +9,7 @@ from adapters.signing.signed import Signed
 __all__ = ["Signed", "SignedRequest", "digests_of", "sign", "verify"]
 
 
-def sign(auth: Auth, context: AdapterContext, request: SignedRequest) -> dict[str, str]:
+def sign(auth: InboundAuth, context: AdapterContext, request: SignedRequest) -> dict[str, str]:
     """Headers for one request. KeyError for a secret that is not configured."""
     match auth:
         case TifAuth():
@@ -24,7 +24,7 @@ def sign(auth: Auth, context: AdapterContext, request: SignedRequest) -> dict[st
             return recipe.headers(auth, secret, request, nonce=context.nonce(), now=context.now())
 
 
-def verify(auth: Auth, call: CallbackRequest, context: AdapterContext, *, tolerance_s: int) -> Signed:
+def verify(auth: InboundAuth, call: CallbackRequest, context: AdapterContext, *, tolerance_s: int) -> Signed:
     """Check a request that came in. Unauthenticated for a wrong signature or a stale time; KeyError as in `sign`."""
     match auth:
         case TifAuth():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncssh
 
 from adapters.contract import Adapter, AdapterContext
 from adapters.profile import CityProfile, load_profile
@@ -22,8 +23,18 @@ from adapters.registry import build_adapter
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 30
 UNSAFE = "999900"
-CITIES = ("441300", "441500", "441400", UNSAFE)
-_MODULES = {"441300": "huizhou", "441500": "shanwei", "441400": "meizhou", UNSAFE: "shanwei"}
+SOAP12 = "999800"
+_TEST_PROFILES = {UNSAFE: "unsafe.yaml", SOAP12: "soap12.yaml"}
+CITIES = ("441300", "441500", "441400", UNSAFE, "440500", SOAP12, "445100")
+_MODULES = {
+    "441300": "huizhou",
+    "441500": "shanwei",
+    "441400": "meizhou",
+    UNSAFE: "shanwei",
+    "440500": "shantou",
+    SOAP12: "shantou",
+    "445100": "chaozhou",
+}
 
 
 @dataclass
@@ -73,7 +84,9 @@ class SimulatedCity:
 
 
 def profile_path(code: str) -> Path:
-    return Path(__file__).with_name("unsafe.yaml") if code == UNSAFE else ROOT / "seeds" / "cities" / f"{code}.yaml"
+    if code in _TEST_PROFILES:
+        return Path(__file__).with_name(_TEST_PROFILES[code])
+    return ROOT / "seeds" / "cities" / f"{code}.yaml"
 
 
 def _speaking(
@@ -88,16 +101,30 @@ def _speaking(
     if code == "441400":
         url = exchange_url or f"sqlite:///{tmp_path}/exchange-{code}.sqlite3"
         return {f"{code}.database_url": url}, ["--database", url, "--poll", "0.05"]
+    if code == "445100":
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        options = ["--root", str(tmp_path / "sftp"), "--poll", "0.05"]
+        options += ["--authorized-key", key.export_public_key().decode().strip()]
+        return {f"{code}.sftp_key": key.export_private_key().decode()}, options
     appsecret = secrets.token_hex(8)
-    return {f"{code}.appsecret": appsecret}, ["--sid", "tongban-445200", "--appsecret", appsecret]
+    options = ["--sid", "tongban-445200", "--appsecret", appsecret, *(["--idempotent"] if code == SOAP12 else [])]
+    return {f"{code}.appsecret": appsecret}, options
 
 
-async def _ready_line(process: asyncio.subprocess.Process, log: Path) -> str:
+async def _ready_line(process: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
     assert process.stdout is not None
     async with asyncio.timeout(READY_S):
         line = await process.stdout.readline()
     assert line, f"the simulator did not start:\n{log.read_text()}"
-    return str(json.loads(line)["url"])
+    return dict(json.loads(line))
+
+
+def _told(ready: Mapping[str, Any]) -> dict[str, str]:
+    """Our profile's settings that agree with what the simulator says of itself."""
+    if "sftp_port" not in ready:
+        return {"url": str(ready["url"])}
+    quick = {"batch_s": "0.2", "retry_s": "0.2", "in_flight": "64"}
+    return {"sftp_port": str(ready["sftp_port"]), "host_key": str(ready["host_key"]), **quick}
 
 
 @asynccontextmanager
@@ -124,8 +151,9 @@ async def simulated_city(
             *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=errors
         )
     try:
-        url = await _ready_line(process, log)
-        filled = {"url": url, **(settings or {})}
+        ready = await _ready_line(process, log)
+        url = str(ready["url"])
+        filled = {**_told(ready), **(settings or {})}
         city = SimulatedCity(code, load_profile(profile_path(code), filled), filled, hidden, url, books, process)
         try:
             yield city

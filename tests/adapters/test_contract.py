@@ -1,7 +1,8 @@
 """契约: what every city's adapter must do, each judged against its simulator in a process of its own.
 
 441300 REST with callbacks, 441500 REST polled and asked first, 441400 exchange database, 999900 REST that can
-neither be sent a message twice nor be asked.
+neither be sent a message twice nor be asked, 440500 SOAP 1.1 asked first with files by an operation, 999800 SOAP 1.2
+that books once with files in the record, 445100 batches over SFTP.
 """
 
 import asyncio
@@ -21,16 +22,18 @@ from schemas.errors import (
     Unauthenticated,
 )
 from schemas.message import OutboundMessage, Outcome, ProgressReport, Step
-from tests.adapters.cities import UNSAFE, SimulatedCity, simulated_city
+from tests.adapters.cities import SOAP12, UNSAFE, SimulatedCity, simulated_city
 from tests.adapters.conftest import PACE_S, Inbox
 from tests.adapters.messages import message_to
+from tests.adapters.outcomes import ORDINARY, OUTCOMES
 
-REST = ("441300", "441500", UNSAFE)
-POLLED = ("441500", "441400", UNSAFE)
+CALLED = ("441300", "441500", UNSAFE, "440500", SOAP12)
+POLLED = ("441500", "441400", UNSAFE, "440500", SOAP12, "445100")
+LEFT_FOR_IT = (Transport.EXCHANGE_DATABASE, Transport.SFTP_BATCH)
+"""What is delivered is read later: numbers and refusals come as progress."""
 LAST = {Step.DECIDED, Step.REJECTED, Step.RETURNED, Step.UNKNOWN}
 PATIENCE_S = 20
 RANK = {step: number for number, step in enumerate(Step)}
-ORDINARY = [Step.ARRIVED, Step.ACCEPTED, Step.DECIDED]
 
 
 class Reporter:
@@ -95,7 +98,7 @@ async def test_one_delivery_is_one_booking(city: SimulatedCity) -> None:
     (number,) = await booked(city, message)
     assert not acknowledgement.duplicate
     assert acknowledgement.case_number in (number, None)
-    assert (acknowledgement.case_number is None) is (city.profile.transport is Transport.EXCHANGE_DATABASE)
+    assert (acknowledgement.case_number is None) is (city.profile.transport in LEFT_FOR_IT)
     assert await settled(city, message) == [number]
     (row,) = city.rows("select mode, task_code from bookings")
     assert row == ("1", message.task_code)
@@ -137,7 +140,7 @@ async def test_the_same_message_twice(city: SimulatedCity) -> None:
 
 async def test_asked_about_a_message_that_never_came(city: SimulatedCity) -> None:
     message, _ = message_to(city.code)
-    if city.profile.duplicates is Duplicates.QUERY_FIRST:
+    if city.profile.duplicates is Duplicates.QUERY_FIRST or city.profile.transport is Transport.SFTP_BATCH:
         assert await city.adapter.find(message) is None
     else:
         with pytest.raises(PartnerProtocol):
@@ -147,11 +150,11 @@ async def test_asked_about_a_message_that_never_came(city: SimulatedCity) -> Non
 async def test_a_refusal(city: SimulatedCity, reporter: Reporter) -> None:
     await city.control(refuse_count=1)
     message, files = message_to(city.code)
-    if city.profile.transport is Transport.REST:
+    if city.profile.transport not in LEFT_FOR_IT:
         with pytest.raises(PartnerRefused) as caught:
             await city.adapter.deliver(message, files)
         assert "不符合" not in caught.value.detail_zh
-    else:  # an exchange database says it later
+    else:  # said later
         await city.adapter.deliver(message, files)
         (report,) = await reporter.until(1)
         assert report.step is Step.REJECTED
@@ -159,7 +162,7 @@ async def test_a_refusal(city: SimulatedCity, reporter: Reporter) -> None:
     assert await settled(city, message) == []
 
 
-@pytest.mark.parametrize("code", REST, indirect=True)
+@pytest.mark.parametrize("code", CALLED, indirect=True)
 async def test_later_please(city: SimulatedCity) -> None:
     await city.control(later_count=2, retry_after_s=7)
     message, files = message_to(city.code)
@@ -174,7 +177,7 @@ async def test_later_please(city: SimulatedCity) -> None:
     await city.adapter.deliver(message, files)
 
 
-@pytest.mark.parametrize("code", REST, indirect=True)
+@pytest.mark.parametrize("code", [*CALLED, "445100"], indirect=True)
 @pytest.mark.parametrize("after_booking", [False, True])
 async def test_a_cut_is_ambiguous(city: SimulatedCity, after_booking: bool) -> None:
     await city.control(cut_count=1, cut_after_booking=after_booking)
@@ -186,7 +189,7 @@ async def test_a_cut_is_ambiguous(city: SimulatedCity, after_booking: bool) -> N
         assert (await city.adapter.find(message) is not None) is after_booking
 
 
-@pytest.mark.parametrize("code", REST, indirect=True)
+@pytest.mark.parametrize("code", CALLED, indirect=True)
 @pytest.mark.parametrize(
     ("status", "wanted"), [(503, PartnerUnavailable), (429, PartnerUnavailable), (500, PartnerAmbiguous)]
 )
@@ -199,7 +202,7 @@ async def test_a_failing_city(
         await city.adapter.deliver(message, files)
 
 
-@pytest.mark.parametrize("code", REST, indirect=True)
+@pytest.mark.parametrize("code", [*CALLED, "445100"], indirect=True)
 async def test_a_slow_city_is_ambiguous(code: str, tmp_path: Path) -> None:
     config = {"slow_after_s": 3.0}
     async with simulated_city(code, tmp_path, config=config, settings={"timeout_s": "0.5"}) as city:
@@ -211,7 +214,7 @@ async def test_a_slow_city_is_ambiguous(code: str, tmp_path: Path) -> None:
         assert len(city.bookings(message.application_id)) == 1
 
 
-@pytest.mark.parametrize("code", REST, indirect=True)
+@pytest.mark.parametrize("code", [*CALLED, "445100"], indirect=True)
 async def test_a_city_that_is_gone(city: SimulatedCity) -> None:
     await city.adapter.probe()
     city.process.terminate()
@@ -259,35 +262,13 @@ async def test_progress_of_a_granted_case(city: SimulatedCity, reporter: Reporte
     assert reports[-1].outcome is Outcome.GRANTED
     (file,) = reports[-1].files
     chunks = [chunk async for chunk in city.adapter.fetch(file)]
-    digest = hashlib.sha256(b"".join(chunks)).hexdigest()
+    content = b"".join(chunks)
+    digest = hashlib.sha256(content).hexdigest()
     assert city.rows("select name, size, sha256 from files_out") == [(file.name, file.size_bytes, digest)]
-    assert file.sha256 == digest
-
-
-OUTCOMES = {
-    "441300": {
-        "refused": [*ORDINARY],
-        "returned": [*ORDINARY],
-        "rejected": [Step.ARRIVED, Step.REJECTED],
-        "unknown": [Step.ARRIVED, Step.ACCEPTED, Step.UNKNOWN],
-        "supplement": [Step.ARRIVED, Step.SUPPLEMENT_ASKED, Step.SUPPLEMENT_GIVEN, Step.ACCEPTED, Step.DECIDED],
-    },
-    "441500": {
-        "refused": [*ORDINARY],
-        "returned": [*ORDINARY],
-        "rejected": [Step.ARRIVED, Step.REJECTED],
-        "unknown": [Step.ARRIVED, Step.ACCEPTED, Step.UNKNOWN],
-        "supplement": [Step.ARRIVED, Step.SUPPLEMENT_ASKED, Step.ACCEPTED, Step.DECIDED],
-    },
-    "441400": {
-        "refused": [*ORDINARY],
-        "returned": [Step.ARRIVED, Step.ACCEPTED, Step.RETURNED],
-        "rejected": [Step.REJECTED],
-        "unknown": [Step.ARRIVED, Step.ACCEPTED, Step.UNKNOWN],
-        "supplement": [Step.ARRIVED, Step.SUPPLEMENT_ASKED, Step.SUPPLEMENT_GIVEN, Step.ACCEPTED, Step.DECIDED],
-    },
-}
-OUTCOMES[UNSAFE] = OUTCOMES["441500"]
+    if city.profile.transport is Transport.SFTP_BATCH:
+        assert file.sm3 == hashlib.new("sm3", content).hexdigest()
+    else:
+        assert file.sha256 == digest
 
 
 @pytest.mark.parametrize("outcome", ["refused", "returned", "rejected", "unknown", "supplement"])
@@ -310,7 +291,7 @@ async def test_a_repeated_report_is_the_same_report(city: SimulatedCity, reporte
     await city.control(repeat=1)
     message, files = message_to(city.code)
     await city.adapter.deliver(message, files)
-    once = 1 if city.code == "441400" else 0  # its acknowledgement is one row, whatever is repeated
+    once = 1 if city.profile.transport in LEFT_FOR_IT else 0  # the acknowledgement is one row, whatever is repeated
     reports = await reporter.until(6 - once)
     assert len(reports) == 6 - once
     assert len({report.report_id for report in reports}) == 3
@@ -337,7 +318,7 @@ async def test_a_report_is_signed_by_its_time(city: SimulatedCity, reporter: Rep
         assert began <= report.occurred_at.timestamp() <= began + PATIENCE_S
 
 
-@pytest.mark.parametrize("code", REST, indirect=True)
+@pytest.mark.parametrize("code", CALLED, indirect=True)
 @pytest.mark.parametrize(("skew_s", "taken"), [(100, True), (-100, True), (400, False), (-400, False)])
 async def test_clocks_that_differ(city: SimulatedCity, skew_s: int, taken: bool) -> None:
     await city.control(skew_s=float(skew_s))
@@ -350,7 +331,7 @@ async def test_clocks_that_differ(city: SimulatedCity, skew_s: int, taken: bool)
         assert city.bookings(message.application_id) == []
 
 
-@pytest.mark.parametrize("code", REST, indirect=True)
+@pytest.mark.parametrize("code", CALLED, indirect=True)
 async def test_a_rotated_secret_needs_no_restart(city: SimulatedCity) -> None:
     right = dict(city.secrets)
     city.secrets.update(dict.fromkeys(right, "wrong"))

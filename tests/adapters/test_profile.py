@@ -9,7 +9,7 @@ from adapters.profile import CityProfile, Duplicates, Transport, load_profile
 from adapters.profile_check import check_examples
 from adapters.registry import build_adapter
 from schemas.errors import SeedInvalid
-from tests.adapters.cities import CITIES, ROOT, UNSAFE, profile_path
+from tests.adapters.cities import CITIES, ROOT, SOAP12, UNSAFE, profile_path
 
 SHIPPED = sorted((ROOT / "seeds" / "cities").glob("*.yaml"))
 
@@ -28,6 +28,9 @@ def test_what_the_profiles_say() -> None:
         "441500": Duplicates.QUERY_FIRST,
         "441400": Duplicates.IDEMPOTENT,
         UNSAFE: Duplicates.UNSAFE,
+        "440500": Duplicates.QUERY_FIRST,
+        SOAP12: Duplicates.IDEMPOTENT,
+        "445100": Duplicates.IDEMPOTENT,
     }
     assert by_code["441300"].collection is None
     assert by_code["441400"].transport is Transport.EXCHANGE_DATABASE

@@ -49,6 +49,10 @@ class Settings:
     lose_files: bool = False
     wrong_digest: bool = False
     callback_url: str = ""
+    cut_at_bytes: int = 0
+    half_written: int = 0
+    spoil_digest: int = 0
+    asleep: bool = False
 
     def take(self, counter: str) -> bool:
         """Whether one more of `counter` was left; it is used up by this call."""

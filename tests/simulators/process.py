@@ -63,6 +63,10 @@ class Simulator:
     async def open(self, stack: AsyncExitStack) -> None:
         """Called inside the running task group, before the first connection."""
 
+    def facts(self) -> dict[str, object]:
+        """What the ready line says besides the address."""
+        return {}
+
     async def while_down(self) -> None:
         while self.settings.down:
             await asyncio.sleep(0.05)
@@ -131,7 +135,7 @@ async def _serve(simulator: Simulator, port: int) -> None:
             tasks.create_task(_watch_parent(stop))
             await simulator.open(stack)
             port = await _listen(simulator.application(), port, stack)
-            ready = {"ready": True, "url": f"http://127.0.0.1:{port}"}
+            ready = {"ready": True, "url": f"http://127.0.0.1:{port}", **simulator.facts()}
             sys.stdout.buffer.write(orjson.dumps(ready) + b"\n")
             sys.stdout.flush()
             await _end(stop)
