@@ -1,16 +1,20 @@
 """架构规则: what import-linter cannot say.
 
-`python -m tests.test_architecture` writes docs/openapi.json anew; its difference belongs into the same change.
+`python -m tests.test_architecture` writes docs/openapi.json and the published models of schemas/json/ anew; the
+difference belongs into the same change.
 """
 
 import ast
+import importlib
 import json
+import pkgutil
 import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import orjson
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -25,8 +29,10 @@ from gateway.usecases.read_profiles import read_profiles
 from gateway.usecases.read_seeds import read_seeds
 from gateway.web.app import openapi_document
 from gateway.web.problems import STATUS
+from gateway.web.published_schemas import MODELS, schema_bytes
 from schemas.errors import CrossCityError, GatewayError, PartnerError, RequestError
 from schemas.identifiers import check_resident_number
+from schemas.model import Model
 from tests.adapters.cities import CITIES, profile_path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -200,6 +206,32 @@ def test_the_openapi_document_is_the_published_one() -> None:
     assert SNAPSHOT.read_bytes() == snapshot(), "the API changed; write it anew: python -m tests.test_architecture"
 
 
+def published_path(name: str) -> Path:
+    return ROOT / "schemas" / "json" / f"{name}.schema.json"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_published_json_schema_is_current(name: str) -> None:
+    written = published_path(name).read_bytes()
+    assert written == schema_bytes(name), "a model changed; write it anew: python -m tests.test_architecture"
+    jsonschema.Draft202012Validator.check_schema(json.loads(written))
+
+
+def test_every_exchanged_model_is_published_by_itself_or_as_a_part() -> None:
+    def below(model: type[Model]) -> Iterator[type[Model]]:
+        for child in model.__subclasses__():
+            yield child
+            yield from below(child)
+
+    published = {model.__name__ for model in MODELS.values()}
+    for name in MODELS:
+        published |= json.loads(schema_bytes(name)).get("$defs", {}).keys()
+    for module in pkgutil.iter_modules([str(ROOT / "schemas")]):
+        importlib.import_module(f"schemas.{module.name}")
+    exchanged = {model.__name__ for model in below(Model) if model.__module__.split(".")[0] == "schemas"}
+    assert exchanged - published == set()
+
+
 def test_the_openapi_document_is_valid_3_1() -> None:
     document: dict[str, Any] = json.loads(snapshot())
     assert document["openapi"].startswith("3.1")
@@ -266,3 +298,5 @@ def test_no_committed_file_holds_the_number_of_somebody_who_may_be_alive() -> No
 
 if __name__ == "__main__":
     SNAPSHOT.write_bytes(snapshot())
+    for published in MODELS:
+        published_path(published).write_bytes(schema_bytes(published))

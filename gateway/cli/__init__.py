@@ -4,7 +4,7 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from gateway.cli import bench, cities, demo, inbound, keys, outbox, seed, serve, token
+from gateway.cli import bench, catalogue, cities, demo, inbound, items, keys, normalize, outbox, seed, serve, token
 from gateway.cli.running import ApiError
 from gateway.telemetry import configure
 from schemas.errors import CrossCityError
@@ -15,7 +15,8 @@ app = App(name="tongban", help=_HELP, version="0.1.0", help_format="plaintext")
 app.command(serve.serve)
 app.command(seed.seed)
 app.command(demo.demo)
-for group in (keys.app, token.app, inbound.app, outbox.app, cities.app, bench.app):
+app.command(normalize.normalize)
+for group in (keys.app, token.app, inbound.app, outbox.app, cities.app, catalogue.app, items.app, bench.app):
     app.command(group)
 
 

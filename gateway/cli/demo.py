@@ -1,4 +1,4 @@
-"""tongban demo: watch cases travel from a Jieyang window to three differently-speaking cities and back."""
+"""tongban demo: watch cases travel from a Jieyang window to differently-speaking cities and back."""
 
 import asyncio
 import shutil
@@ -6,13 +6,16 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import aiohttp
 from cyclopts import Parameter
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from gateway.cli import demo_catalogues
+from gateway.cli.demo_catalogues import Imported
 from gateway.cli.journeys import Journey, Plan, carry, carry_inbound
 from gateway.cli.output import err, print_json, print_table
 from gateway.cli.processes import Parties, gateway_process, require_simulators, simulated_cities
@@ -31,9 +34,9 @@ _FLAG = Annotated[bool, Parameter(negative=())]
 
 
 def demo(*, json: _FLAG = False, keep: _FLAG = False) -> int:
-    """演示: carry cases from a Jieyang window to three partner cities and back, with their files.
+    """演示: carry cases from a Jieyang window to partner cities and back, with their files.
 
-    Starts a gateway (SQLite in a temporary folder) and three simulated cities, each with books of its own, on free
+    Starts a gateway (SQLite in a temporary folder) and five simulated cities, each with books of its own, on free
     loopback ports. Exit 0 only if every case was decided and every file matched the partner's books. All data is
     演示数据 (invented).
 
@@ -55,8 +58,16 @@ def demo(*, json: _FLAG = False, keep: _FLAG = False) -> int:
     return code
 
 
+@dataclass(frozen=True, slots=True)
+class _Demo:
+    url: str
+    ring: KeyRing
+    parties: Parties
+    settings: Settings
+
+
 @asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[tuple[str, KeyRing, Parties]]:
+async def _running(folder: Path) -> AsyncIterator[_Demo]:
     parties = Parties(folder)
     settings = Settings(data_dir=folder, database_url=None, keys_dir=None)
     await load(settings)
@@ -68,7 +79,7 @@ async def _running(folder: Path) -> AsyncIterator[tuple[str, KeyRing, Parties]]:
             told = {"callback_url": url}
             async with session.post(f"{parties.urls['441300']}/_control", json=told) as response:
                 response.raise_for_status()
-        yield url, ring, parties
+        yield _Demo(url, ring, parties, settings)
 
 
 def _environment(parties: Parties) -> dict[str, str]:
@@ -92,13 +103,17 @@ def _plans(parties: Parties) -> list[Plan]:
 
 
 async def _demo(folder: Path, *, json: bool, keep: bool) -> int:
-    err.print("[bold]通办演示[/bold]：启动网关与三个模拟城市（全部为演示数据，均为虚构）…")
-    async with _running(folder) as (url, ring, parties):
-        plans = _plans(parties)
-        journeys = await _carry_all(url, ring, parties, plans)
-        _show(journeys, json=json)
+    err.print("[bold]通办演示[/bold]：启动网关与五个模拟城市（全部为演示数据，均为虚构）…")
+    async with _running(folder) as running:
+        plans = _plans(running.parties)
+        journeys = await _carry_all(running.url, running.ring, running.parties, plans)
+        imported = await demo_catalogues.import_samples(running.settings, folder)
+        token = issue_token(running.ring, caller="demo-clerk", role=Role.CLERK, city=_OWN, ttl_s=600)
+        async with api(running.url, token) as clerk:
+            differences = await demo_catalogues.compare(clerk)
+        _show(journeys, imported, differences, json=json)
         if keep:
-            await _keep(url, ring, folder)
+            await _keep(running.url, running.ring, folder)
     failed = [journey for journey in journeys if not journey.ok]
     for journey in failed:
         err.print(
@@ -137,10 +152,12 @@ async def _carry_all(url: str, ring: KeyRing, parties: Parties, plans: list[Plan
     return [task.result() for task in tasks]
 
 
-def _show(journeys: list[Journey], *, json: bool) -> None:
+def _show(journeys: list[Journey], imported: list[Imported], differences: dict[str, Any], *, json: bool) -> None:
     if json:
-        print_json({"ok": all(j.ok for j in journeys), "journeys": [j.as_json() for j in journeys]})
+        more = demo_catalogues.as_json(imported, differences)
+        print_json({"ok": all(j.ok for j in journeys), "journeys": [j.as_json() for j in journeys], **more})
         return
+    demo_catalogues.show(imported, differences)
     columns = (
         *("办件编号 case number", "事项 item", "收件地→属地", "模式 mode", "方式 transport"),
         *("状态 state", "在途 hop s", "次数 tries", "文件 files sent/results/matched"),

@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import asyncssh
 import orjson
 
 from schemas.errors import Internal
@@ -21,7 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 _START_S = 30.0
 _STOP_S = 25.0
 _PAASID = "tongban-445200"
-SIMULATED = {"441300": "huizhou", "441500": "shanwei", "441400": "meizhou"}
+SIMULATED = {
+    "441300": "huizhou",
+    "441500": "shanwei",
+    "441400": "meizhou",
+    "440500": "shantou",
+    "445100": "chaozhou",
+}
+"""City → module of tests/simulators that plays it."""
 
 
 @dataclass(slots=True)
@@ -78,13 +87,13 @@ async def process(
                 await started.wait()
 
 
-async def _ready(name: str, started: asyncio.subprocess.Process, log: Path) -> str:
+async def _ready(name: str, started: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
     assert started.stdout is not None  # noqa: S101 - piped
     try:
         async with asyncio.timeout(_START_S):
             line = await started.stdout.readline()
-        return str(orjson.loads(line)["url"])
-    except (TimeoutError, ValueError, KeyError):
+        return dict(orjson.loads(line))
+    except (TimeoutError, ValueError):
         raise Internal(f"{name} did not start; see {log}.", f"{name} 未能启动，详见 {log}。") from None
 
 
@@ -99,9 +108,18 @@ async def simulated_cities(
             command = [sys.executable, "-m", f"tests.simulators.{module}", "--books", str(parties.books(city))]
             command += ["--port", "0", "--pace", pace, *_options(city, module, parties)]
             started = await stack.enter_async_context(process(module, command, {}, log))
-            parties.urls[city] = await _ready(module, started, log)
-            parties.environment[f"TONGBAN_CITY_{city}_URL"] = parties.urls[city]
+            _note(city, parties, await _ready(module, started, log))
         yield
+
+
+def _note(city: str, parties: Parties, ready: Mapping[str, Any]) -> None:
+    """Where the city is. One that takes batches gets them every half second here, not every hour."""
+    prefix = f"TONGBAN_CITY_{city}_"
+    parties.urls[city] = parties.environment[f"{prefix}URL"] = str(ready["url"])
+    if "sftp_port" in ready:
+        quick = {"BATCH_S": "0.5", "RETRY_S": "0.5", "EVERY_S": "0.5", "TIMEOUT_S": "30"}
+        settings = {"SFTP_PORT": str(ready["sftp_port"]), "HOST_KEY": str(ready["host_key"]), **quick}
+        parties.environment |= {f"{prefix}{name}": value for name, value in settings.items()}
 
 
 def _options(city: str, module: str, parties: Parties) -> list[str]:
@@ -109,6 +127,11 @@ def _options(city: str, module: str, parties: Parties) -> list[str]:
     if module == "meizhou":
         parties.environment[f"TONGBAN_SECRET_{city}_DATABASE_URL"] = parties.exchange_url
         return ["--database", parties.exchange_url]
+    if module == "chaozhou":
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        parties.environment[f"TONGBAN_SECRET_{city}_SFTP_KEY"] = key.export_private_key().decode()
+        root = str(parties.folder / f"sftp-{city}")
+        return ["--root", root, "--authorized-key", key.export_public_key().decode().strip()]
     first, second = secrets.token_hex(16), secrets.token_hex(16)
     if module == "huizhou":
         parties.environment[f"TONGBAN_SECRET_{city}_TIF_TOKEN"] = first

@@ -132,14 +132,20 @@ async def with_api(settings: Settings, role: Role, work: Callable[[Api], Awaitab
             raise NotFound("The running gateway's keys are not here.", "找不到运行中网关的密钥。")
         return await _work_at(settings, ring, url, role, work)
     result: list[Any] = []
+    refused: list[ApiError] = []
     stop = asyncio.Event()
 
     async def started(services: Services, own_url: str) -> None:
-        result.append(await _work_at(settings, services.ring, own_url, role, work))
+        try:
+            result.append(await _work_at(settings, services.ring, own_url, role, work))
+        except ApiError as error:
+            refused.append(error)  # raised below: a task group would wrap it
         stop.set()
 
     quiet = settings.model_copy(update={"lanes": False, "host": "127.0.0.1", "port": 0})
     await run_gateway(quiet, stop, started)
+    if refused:
+        raise refused[0]
     return result[0]
 
 

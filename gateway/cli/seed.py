@@ -6,14 +6,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from gateway.cli.opening import open_database
 from gateway.cli.output import print_json, print_table
 from gateway.settings import Settings
-from gateway.storage.migrate import upgrade
-from gateway.storage.postgresql import PostgresDatabase
-from gateway.storage.sqlite import SqliteDatabase
 from gateway.usecases.load_seeds import Loaded, load_seeds
 from gateway.usecases.read_profiles import read_profiles
 from gateway.usecases.read_seeds import read_seeds
+from gateway.wiring import now
 
 
 def seed(folder: Path | None = None, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
@@ -43,13 +42,5 @@ async def load(settings: Settings) -> Loaded:
     """Read, check and load the seeds of these settings."""
     seeds = read_seeds(settings.seeds_dir)
     read_profiles(settings.profiles)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    await asyncio.to_thread(upgrade, settings.synchronous_url)
-    if settings.database_url is None:
-        db: SqliteDatabase | PostgresDatabase = SqliteDatabase(settings.sqlite_path)
-    else:
-        db = await PostgresDatabase.connect(settings.database_url, connections=1)
-    try:
-        return await load_seeds(db, seeds)
-    finally:
-        await db.close()
+    async with open_database(settings) as db:
+        return await load_seeds(db, seeds, now=now())

@@ -57,7 +57,7 @@ async def _serve(settings: Settings) -> None:
 
     async def started(services: Services, url: str) -> None:
         _settle_garbage_collector()
-        if not services.catalogue.items:
+        if not services.catalogue.filled:
             log.warning("gateway.no_seeds", hint="run: tongban seed")
         log.info(
             "gateway.started",

@@ -12,6 +12,7 @@ import jsonschema
 import jwt
 import pytest
 
+from gateway.cli.processes import SIMULATED
 from gateway.domain.access import Role
 from tests.gateways import Gateway, running_gateway, settings_for
 from tests.web.conftest import body
@@ -53,8 +54,13 @@ def test_demo_carries_every_case_and_obeys_its_schema() -> None:
     check_schema("demo", found)
     assert found["ok"]
     outbound = {(j["deciding_city"], j["mode"]) for j in found["journeys"] if j["direction"] == "outbound"}
-    assert outbound == {(city, mode) for city in ("441300", "441500", "441400") for mode in ("ONLINE", "COLLECT")}
+    assert outbound == {(city, mode) for city in SIMULATED for mode in ("ONLINE", "COLLECT")}
     assert {j["direction"] for j in found["journeys"]} == {"outbound", "inbound"}
+    for imported in found["catalogues"]:  # of two forms, each with one item that has to be mended first
+        assert (imported["read"], imported["ok"], imported["quarantined"], imported["published"]) == (2, 1, 1, 1)
+        assert 0.2 < imported["coverage"] < 0.5
+    assert {"440500", "360700"} == {imported["city"] for imported in found["catalogues"]}
+    assert found["differences"]["rows"]
     for journey in found["journeys"]:
         assert (journey["state"], journey["files_sent"], journey["files_matched"]) == ("DECIDED", 1, 2)
         assert journey["case_number"]
@@ -111,7 +117,7 @@ def test_usage_errors_exit_64(words: tuple[str, ...]) -> None:
 def test_cities_check_runs_every_example(tmp_path: Path) -> None:
     found = document(tongban("cities", "check", "--json"))
     assert found["ok"]
-    assert {city["code"] for city in found["cities"]} == {"441300", "441400", "441500", "445200"}
+    assert {city["code"] for city in found["cities"]} == {path.stem for path in ROOT.glob("seeds/cities/*.yaml")}
     (tmp_path / "441300.yaml").write_text("code: '441300'\ncode: '441300'\n", encoding="utf-8")
     done = tongban("cities", "check", str(tmp_path))
     assert done.returncode == 1

@@ -144,7 +144,7 @@ async def test_a_refused_message_waits_for_a_person_and_can_be_replayed(tmp_path
         client(world, url) as one,
         client(world, url, Role.ADMIN) as admin,
     ):
-        cities = [city for city in CITIES if city != "441400"]
+        cities = [city for city in CITIES if city not in {"441400", "445100"}]  # these say it later
         for city in cities:
             await world.control(city, refuse_count=1)
         ids = [str(await one.submit(world.body(city, 0), city)) for city in cities]

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from gateway.cli.demo_cases import _PEOPLE
-from tests.journeys.world import CITIES, client, open_world, until
+from tests.journeys.world import CITIES, UNSAFE, client, open_world, until
 
 
 async def test_no_personal_data_in_logs_or_events(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ async def test_no_personal_data_in_logs_or_events(tmp_path: Path) -> None:
             "441300": {"outcome": "refused"},
             "441500": {"cut_count": 2, "outcome": "rejected"},
             "441400": {"outcome": "unknown"},
-            "445100": {"refuse_count": 1},
+            UNSAFE: {"refuse_count": 1},
         }
         for city, settings in faults.items():
             await world.control(city, **settings)

@@ -26,8 +26,8 @@ from gateway.usecases.read_seeds import read_seeds
 from schemas.agreement import Mode
 from schemas.service_item import ServiceItem
 
-UNSAFE = "445100"
-"""潮州 plays the `unsafe` city: 汕尾's wire, no query, duplicates booked. Only in tests; 演示数据."""
+UNSAFE = "360700"
+"""赣州 plays the `unsafe` city: 汕尾's wire, no query, duplicates booked. Only in tests; 演示数据."""
 QUICK = {
     "TONGBAN_RETRY_DELAYS_S": json.dumps([0.2, 0.3, 0.5, 0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
     "TONGBAN_SWEEP_S": "0.2",

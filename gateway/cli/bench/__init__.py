@@ -6,16 +6,23 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
 from cyclopts import App, Parameter
 
+from adapters.normalization.compile import compile_dialect
+from adapters.normalization.dialect_file import FOLDER, load_dialects
+from gateway.cli.bench.catalogue import run as run_catalogue
 from gateway.cli.bench.intake import Options, measure
 from gateway.cli.bench.measuring import machine, versions
+from gateway.cli.bench.normalising import measure as measure_normalising
+from gateway.cli.bench.records import MAKERS
 from gateway.cli.output import err, print_json, print_table
 from gateway.cli.processes import process, require_simulators
+from gateway.settings import Settings
 from gateway.wiring import now
 
 app = App(name="bench", help="测量: measurements against live servers in other processes.")
@@ -33,6 +40,9 @@ _COLUMNS = (
     "doubled",
     "rss_mb",
 )
+_MATERIALS = 20
+_SHARES = ("share_mapping", "share_expressions", "share_validation", "share_rules", "report_us")
+_SEARCH = ("rows", "p50_ms", "p99_ms", "p99_two_char_ms")
 
 
 @app.command
@@ -70,17 +80,71 @@ def intake(
         results = [asyncio.run(_one(folder / name, name, options)) for name in names]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    document = {
-        "machine": machine(),
-        "versions": versions(),
-        "date": now().isoformat(timespec="seconds"),
-        "results": results,
-    }
+    document = {**_circumstances(), "results": results}
     if json:
         print_json(document)
     else:
         print_table("收件压测 bench intake", _COLUMNS, [[row[name] for name in _COLUMNS] for row in results])
     return 0
+
+
+@app.command
+def normalize(
+    *,
+    items: int = 1000,
+    rounds: int = 5,
+    rows: int = 100_000,
+    searches: int = 1200,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """归一化测速: items per second on one core, a large CSV imported, and the item search among all of it.
+
+    Parameters
+    ----------
+    items
+        Items with 20 materials each that one round normalises.
+    rounds
+        Rounds of which the median counts.
+    rows
+        Rows of the CSV file that is imported for each of two cities; the search runs over both.
+    searches
+        Searches over HTTP, of six kinds.
+    json
+        Print one JSON document.
+    """
+    require_simulators()
+    folder = Path(tempfile.mkdtemp(prefix="tongban-bench-"))
+    try:
+        work = measure_catalogue(folder, items=items, rounds=rounds, rows=rows, searches=searches)
+        results, search = asyncio.run(work)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if json:
+        print_json({**_circumstances(), "results": results, "search": search})
+    else:
+        columns = ("dialect", "items_per_s", "import_rows_per_s", "rss_mb", *_SHARES)
+        print_table("归一化测速 bench normalize", columns, [[row[name] for name in columns] for row in results])
+        print_table("事项检索 item search", tuple(_SEARCH), [[search[name] for name in _SEARCH]])
+    return 0
+
+
+async def measure_catalogue(
+    folder: Path, *, items: int, rounds: int, rows: int, searches: int
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Everything of `bench normalize`."""
+    bases = load_dialects(Settings().seeds_dir / FOLDER)
+    imported, search = await run_catalogue(folder, item_rows=rows, searches=searches)
+    results = []
+    for name, make in MAKERS.items():
+        found = measure_normalising(
+            compile_dialect(bases[name], city="441300"), [make(number, _MATERIALS) for number in range(items)], rounds
+        )
+        results.append({"dialect": name, **asdict(found), **imported})
+    return results, search
+
+
+def _circumstances() -> dict[str, Any]:
+    return {"machine": machine(), "versions": versions(), "date": now().isoformat(timespec="seconds")}
 
 
 async def _one(folder: Path, name: str, options: Options) -> dict[str, Any]:
