@@ -69,7 +69,9 @@ def _check_example(
 
 
 def _differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
-    """Where `found` is not what `wanted` says; what it does not speak of is free."""
+    """Where `found` is not what `wanted` says; what it does not name is free, and null means that nothing is there."""
+    if wanted is None and found in (None, []):
+        return
     if isinstance(wanted, dict) and isinstance(found, dict):
         for name, value in wanted.items():
             yield from _differences(value, found.get(name), f"{place}.{name}".removeprefix("."))

@@ -16,7 +16,10 @@ class Model(BaseModel):
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("时间必须带时区 / a time must carry its offset")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("时间超出范围 / the time is out of range") from None
 
 
 Moment = Annotated[datetime, AfterValidator(_aware)]

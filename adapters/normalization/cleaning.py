@@ -71,6 +71,16 @@ class _Reader(HTMLParser):
             self.handle_data(data[6:])
 
 
+def _read(text: str) -> _Reader:
+    reader = _Reader()
+    try:
+        reader.feed(text)
+        reader.close()
+    except AssertionError:  # the parser gives up on a <![ that begins no section: it is text
+        return _read(text.replace("<!", "&lt;!"))
+    return reader
+
+
 def clean_text(text: str, *, one_line: bool) -> tuple[str, bool, tuple[str, ...]]:
     """The text without markup, in plain characters; whether markup was taken out; which parts went with it.
 
@@ -81,9 +91,7 @@ def clean_text(text: str, *, one_line: bool) -> tuple[str, bool, tuple[str, ...]
     lost: tuple[str, ...] = ()
     marked = _MARKUP.search(text) is not None
     if marked:
-        reader = _Reader()
-        reader.feed(text)
-        reader.close()
+        reader = _read(text)
         plain, lost = "".join(reader.parts), tuple(sorted(reader.lost))
         text, marked = plain, plain != text
     text = text.translate(_NARROW).replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from adapters.operations import Answers, Column, Expression, SecretName
 from schemas.model import Model, ShortText
@@ -51,7 +51,10 @@ class Source(Model):
 
     format: Literal["json", "xml", "sheet", "csv", "rest", "database"]
     encoding: ShortText | None = None
-    """Declared; absent = by byte-order mark, else UTF-8, else GB18030. What does not fit is an error with its place."""
+    """Declared; absent = by byte-order mark, else UTF-8, else GB18030. What does not fit is an error with its place.
+
+    Undeclared bytes that make sense in both are read as UTF-8: a GB18030 file with very little Chinese should say so.
+    """
     records: str | None = None
     """json: dotted path of the list or of one record, absent = the document is the list; xml: slash path."""
     sheet: _Sheet | None = None
@@ -68,6 +71,13 @@ class Source(Model):
     view: View | None = None
     max_bytes: Annotated[int, Field(ge=1024, le=2 * 1024**3)] = 200 * 1024**2
     max_rows: Annotated[int, Field(ge=1, le=10_000_000)] = 1_100_000
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_delimits(cls, delimiter: str) -> str:
+        if delimiter in '"\r\n\0':
+            raise ValueError("分隔符不能是引号、换行或空字符 / a delimiter is no quotation mark, line break or NUL")
+        return delimiter
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:

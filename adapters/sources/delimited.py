@@ -27,9 +27,10 @@ def read_delimited(path: Path, source: Source, progress: Progress | None) -> Ite
         rows = _rows(handle, source, place)
         headers = _headers(rows, source, place)
         for line, cells in rows:
-            if len(cells) > len(headers.names):
-                _surplus(place.at(line), len(cells), len(headers.names))
             values = [cell if cell.strip() else None for cell in cells]
+            if any(value is not None for value in values[len(headers.names) :]):
+                _surplus(place.at(line), len(cells), len(headers.names))
+            del values[len(headers.names) :]  # separators at the end of a row are no values
             if any(value is not None for value in values):
                 yield Record(headers.record(line, values), f"第{line}行")
                 counter.add()
@@ -74,7 +75,7 @@ def _lines(handle: TextIOWrapper, place: Place) -> Iterator[str]:
             place.at(number).fail(f"the line is longer than {_LONGEST_LINE} characters", "该行过长")
         if "\0" in line:
             place.at(number, line.index("\0") + 1).fail(
-                "there is a NUL character; is the file UTF-16 without its mark?",
+                "there is a NUL character: the file may be UTF-16 without its mark",
                 "含有空字符（NUL），文件可能是没有字节序标记的UTF-16",
             )
         yield line

@@ -27,6 +27,12 @@ class Headers:
     place: Place
     lettered: bool
     """Whether columns are named by letters, as in a sheet."""
+    texts: Mapping[str, str]
+    """表头 → name."""
+
+    def find(self, wanted: str) -> str | None:
+        """The name of a column, which may be asked for by its name or by the text of its header."""
+        return wanted if wanted in self.names else self.texts.get(wanted)
 
     def record(self, row: int, cells: Sequence[Any]) -> dict[str, Any]:
         """The row by name, None for empty cells. Raises SourceUnreadable for a value under no header."""
@@ -49,13 +55,21 @@ class Headers:
 
 
 def read_headers(
-    cells: Sequence[Any], row: int, columns: Mapping[str, str], place: Place, *, lettered: bool
+    cells: Sequence[Any],
+    row: int,
+    columns: Mapping[str, str],
+    place: Place,
+    *,
+    lettered: bool,
+    parents: Sequence[Any] = (),
 ) -> Headers:
-    """The header row's names. Raises SourceUnreadable for none at all and for one that occurs twice."""
+    """The header row's names. Raises SourceUnreadable for none at all and for one that occurs twice.
+
+    `parents` stand above the cells: where a text occurs under different ones, it is `parent/text`.
+    """
     names: list[str | None] = []
     seen: dict[str, str] = {}
-    for index, cell in enumerate(cells):
-        text = "" if cell is None else _LINE_BREAK.sub("", str(cell)).strip()
+    for index, text in enumerate(_told_apart([_text(cell) for cell in cells], [_text(cell) for cell in parents])):
         if not text:
             names.append(None)
             continue
@@ -67,7 +81,20 @@ def read_headers(
         names.append(name)
     if not seen:
         place.at(row).fail("the header row is empty", "表头行为空")
-    return Headers(tuple(names), place, lettered)
+    return Headers(tuple(names), place, lettered, {text: name for name, text in seen.items()})
+
+
+def _text(cell: Any) -> str:
+    return "" if cell is None else _LINE_BREAK.sub("", str(cell)).strip()
+
+
+def _told_apart(texts: list[str], parents: list[str]) -> list[str]:
+    over = [*parents, *[""] * (len(texts) - len(parents))]
+    groups: dict[str, list[str]] = {}
+    for text, parent in zip(texts, over, strict=False):
+        groups.setdefault(text, []).append(parent)
+    apart = {text for text, group in groups.items() if text and 1 < len(group) == len(set(group))}
+    return [f"{parent}/{text}" if text in apart and parent else text for text, parent in zip(texts, over, strict=False)]
 
 
 def _twice(place: Place, text: str, other: str) -> NoReturn:

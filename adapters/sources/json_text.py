@@ -15,6 +15,7 @@ _MARGIN = 16
 """A fault this close to the end of the window may be a value that goes on behind it."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER_TAIL = re.compile(r"[-+.eE0-9]*")
+_DEEP = ("the value is nested too deeply", "嵌套层数过多")
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -48,7 +49,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_decimal, par
 
 
 class JsonText:
-    """Reads on as needed; lines and columns count from 1, columns in characters."""
+    """Reads on as needed. Raises SourceUnreadable with line and column, both from 1, of what is at fault."""
 
     def __init__(self, handle: IO[str], place: Place) -> None:
         self._handle, self._place = handle, place
@@ -75,23 +76,28 @@ class JsonText:
                     continue
                 self.fail(f"this is not JSON: {error.msg}", "JSON语法有误", error.pos)
             except _Refused as error:
-                self.fail(error.what, error.what_zh)
+                self._refuse(error.what, error.what_zh, deepest)
             except RecursionError:
-                self._too_deep()
+                self._refuse(*_DEEP, deepest)
             except ValueError:
-                self.fail("a number has too many digits", "数字位数过多")
+                self._refuse("a number has too many digits", "数字位数过多", deepest)
             if self._number_goes_on(value, end) and self._more():
                 continue
             return self._checked(value, end, deepest)
 
     def list_elements(self, deepest: int) -> Iterator[Any]:
         """The elements of a list that begins here."""
+        for _ in self._elements():
+            yield self.value(deepest - 1)
+
+    def _elements(self) -> Iterator[None]:
+        """Stops before each element; the caller reads it before it asks for the next."""
         self._take("[")
         if self.peek() == "]":
             self._at += 1
             return
         while True:
-            yield self.value(deepest - 1)
+            yield
             if self._take(",]") == "]":
                 return
 
@@ -105,9 +111,10 @@ class JsonText:
         while True:
             if self.peek() != '"':
                 self.fail("a key in quotation marks is expected", "此处应为带引号的键名")
+            here = self._here(self._at)
             name = self.value(1)
             if name in seen:
-                self.fail(f"the key {name!r} occurs twice in one object", f"同一对象中键“{name}”重复")
+                here.fail(f"the key {name!r} occurs twice in one object", f"同一对象中键“{name}”重复")
             seen.add(name)
             self._take(":")
             yield name
@@ -116,9 +123,9 @@ class JsonText:
 
     def skip(self, deepest: int) -> None:
         """Read over a value, lists and objects part by part."""
-        if deepest < 0:
-            self._too_deep()
         opening = self.peek()
+        if deepest < 0:
+            self.fail(*_DEEP)
         if opening == "[":
             for _ in self.list_elements(deepest):
                 pass
@@ -130,10 +137,33 @@ class JsonText:
 
     def fail(self, what: str, what_zh: str, at: int | None = None) -> NoReturn:
         """Raise SourceUnreadable for the place `at` in the window, or where reading has come to."""
-        before = self._text[: self._at if at is None else at]
+        self._here(self._at if at is None else at).fail(what, what_zh)
+
+    def _here(self, at: int) -> Place:
+        before = self._text[:at]
         lines = before.count("\n")
         column = len(before) - before.rindex("\n") if lines else self._column + len(before)
-        self._place.at(self._line + lines, column).fail(what, what_zh)
+        return self._place.at(self._line + lines, column)
+
+    def _refuse(self, what: str, what_zh: str, deepest: int) -> NoReturn:
+        """Fail for something in the value that begins here: at its own place, which is found by walking there."""
+        here = self._here(self._at)
+        if self.peek() in ("[", "{"):
+            self._walk(deepest)
+        here.fail(what, what_zh)
+
+    def _walk(self, deepest: int) -> None:
+        opening = self.peek()
+        if opening in ("[", "{") and deepest <= 0:
+            self.fail(*_DEEP)
+        if opening == "[":
+            for _ in self._elements():
+                self._walk(deepest - 1)
+        elif opening == "{":
+            for _ in self.members():
+                self._walk(deepest - 1)
+        else:
+            self.value(deepest)
 
     def _take(self, wanted: str) -> str:
         found = self.peek()
@@ -177,17 +207,16 @@ class JsonText:
 
     def _checked(self, value: Any, end: int, deepest: int) -> Any:
         if _too_deep(value, deepest):
-            self._too_deep()
+            self._refuse(*_DEEP, deepest)
         if _LONE_SURROGATE.search(self._text, self._at, end):
             try:
                 json.dumps(value, ensure_ascii=False).encode()
             except UnicodeEncodeError:
-                self.fail("half a surrogate pair stands for no character", "含有不成对的代理项，不是有效字符")
+                self._refuse(
+                    "half a surrogate pair stands for no character", "含有不成对的代理项，不是有效字符", deepest
+                )
         self._at = end
         return value
-
-    def _too_deep(self) -> NoReturn:
-        self.fail("the value is nested too deeply", "嵌套层数过多")
 
 
 def _too_deep(value: Any, deepest: int) -> bool:

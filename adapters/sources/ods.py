@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from lxml import etree
-
 from adapters.sources.cells import MOST_COLUMNS, ErrorCell, Range, number_in
 from adapters.sources.package import damage, elements
 from adapters.sources.record import Place
@@ -19,6 +17,7 @@ _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _ERROR = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value-type"
 _DURATION = re.compile(r"PT(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)(?:[.,][0-9]+)?S)?")
 _LAST_ROW = 10_000_000
+_MOST_MERGED = 100_000
 
 
 class OdsWorkbook:
@@ -88,15 +87,17 @@ class OdsWorkbook:
             if value is not None:
                 if column + times - 1 > MOST_COLUMNS:
                     place.fail("the row has too many columns", "该行列数过多")
-                self._note_span(cell, number, column)
+                self._note_span(cell, number, column, place)
                 cells.extend([None] * (column - 1 - len(cells)) + [value] * times)
             column += times
         return cells
 
-    def _note_span(self, cell: Any, row: int, column: int) -> None:
+    def _note_span(self, cell: Any, row: int, column: int, place: Place) -> None:
         rows = int(cell.get(f"{_TABLE}number-rows-spanned") or 1)
         columns = int(cell.get(f"{_TABLE}number-columns-spanned") or 1)
-        if rows > 1 and len(self._merged) < 10_000:
+        if rows > 1 or columns > 1:
+            if len(self._merged) >= _MOST_MERGED:
+                place.fail("there are too many merged cells", "合并单元格过多")
             self._merged.append((row, column, row + rows - 1, column + columns - 1))
 
 
@@ -115,7 +116,7 @@ def _value(cell: Any) -> Any:
     if cell.get(_ERROR) == "error":
         return ErrorCell(_text(cell) or "#N/A")
     if kind in ("float", "percentage", "currency"):
-        return number_in(cell.get(f"{_OFFICE}value"))
+        return number_in(cell.get(f"{_OFFICE}value") or "")
     if kind == "date":
         return (cell.get(f"{_OFFICE}date-value") or "").removesuffix("T00:00:00") or None
     if kind == "time":
@@ -146,7 +147,7 @@ def _inline(element: Any) -> str:
             parts.append(" " * min(int(child.get(f"{_TEXT}c") or 1), 1000))
         elif child.tag in (f"{_TEXT}tab", f"{_TEXT}line-break"):
             parts.append("\t" if child.tag.endswith("tab") else "\n")
-        elif etree.QName(child).localname != "annotation":
+        elif not child.tag.endswith("}annotation"):
             parts.append(_inline(child))
         parts.append(child.tail or "")
     return "".join(parts)

@@ -19,20 +19,25 @@ _MOST_RATIO = 300
 """Deflate cannot exceed 1,032; a sheet of equal rows reaches 100."""
 _SMALL_BYTES = 32 * 1024**2
 _MACROS = ("vbaproject.bin", "xl/macrosheets/", "basic/", "scripts/")
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
-    etree.XMLSyntaxError,
+    etree.LxmlError,
+    Warning,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
     EOFError,
     IndexError,
     KeyError,
     NotImplementedError,
     RuntimeError,
+    TypeError,
     UnicodeError,
     ValueError,
-    OverflowError,
     struct.error,
 )
+"""What the libraries are known to raise for files that contradict themselves; warnings where they are made errors."""
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def damage(place: Place) -> Iterator[None]:
     """What the unpacking libraries raise becomes SourceUnreadable."""
     try:
         yield
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise place.error("the file is damaged", "文件已损坏") from error
 
 
@@ -79,7 +84,8 @@ def small_part(package: zipfile.ZipFile, name: str, place: Place) -> Any:
     """The root element of a part that is read whole. Raises SourceUnreadable for one that is too large."""
     if package.getinfo(name).file_size > _SMALL_BYTES:
         place.fail(f"the part {name} is too large", f"文件中的{name}过大")
-    root = etree.fromstring(package.read(name), etree.XMLParser(resolve_entities=False, no_network=True))
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    root = etree.fromstring(package.read(name), parser)
     _refuse_entities(root, place)
     return root
 
@@ -90,7 +96,14 @@ def elements(
     """(event, element) for the ends of `tags` and the starts of `starts`; an element is freed after its end."""
     events = ("start", "end") if starts else ("end",)
     parser = etree.iterparse(
-        file, events=events, tag=(*tags, *starts), resolve_entities=False, no_network=True, huge_tree=False
+        file,
+        events=events,
+        tag=(*tags, *starts),
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     first = True
     for event, element in parser:

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.normalization.source import Children, Source
 from adapters.sources.encoding import encoding_of, open_text
+from adapters.sources.json_text import JsonText
 from adapters.sources.reading import read_records
 from adapters.sources.record import MOST_DEEP, Place
 from adapters.sources.sheet_records import open_workbook
@@ -43,7 +44,7 @@ class Sample:
 
 
 def sample_catalogue(path: Path, names: frozenset[str]) -> Sample:
-    """The file's first records. `names`: source fields known elsewhere, by which the list of items is recognised.
+    """The file's first records. `names`: fields of items known elsewhere, by which the list of items is recognised.
 
     Raises SourceUnreadable for what cannot be read, or where no list of items is found.
     """
@@ -68,7 +69,9 @@ def _json(path: Path, names: frozenset[str], place: Place) -> Source:
         with open_text(path, encoding) as handle:
             document = json.load(handle)
     except (ValueError, RecursionError):
-        return Source(format="json")  # reading it again says what is wrong, and where
+        with open_text(path, encoding) as handle:
+            JsonText(handle, place).skip(MOST_DEEP)  # says what is wrong, and where
+        place.fail("this is not JSON", "JSON语法有误")
     if isinstance(document, list):
         return Source(format="json")
     found = _best(document, names)

@@ -1,22 +1,26 @@
-"""xls: Excel 97 to 2003."""
+"""xls: Excel 97 to 2003, read with xlrd. The file is held in memory, and each of its sheets that is read."""
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from adapters.sources.biff import BIFF8, BiffBook, BiffCells, Tag, read_book, records
-from adapters.sources.cells import MOST_COLUMNS, Range
-from adapters.sources.compound import CompoundFile, Damaged
-from adapters.sources.package import refuse_macros
+import xlrd
+from xlrd.compdoc import CompDocError
+from xlrd.xldate import XLDateError
+
+from adapters.sources.cells import ErrorCell, Range, number_of
+from adapters.sources.number_formats import Kind, calendar, kind_of, moment_of
+from adapters.sources.package import DAMAGE, refuse_macros
 from adapters.sources.record import Place
 from adapters.sources.workbook import Row
 
-_MOST_BYTES = 32 * 1024**2
-"""Read whole: the parts of a stream lie anywhere in the file."""
-_MACRO_STORAGES = frozenset({"_VBA_PROJECT_CUR", "_VBA_PROJECT", "VBA", "Macros"})
-_MACRO_SHEETS = (1, 6)
+MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
+"""复合文档: how an xls begins, and an xlsx with a password."""
+_MOST_BYTES = 64 * 1024**2
+_MACROS = "_VBA_PROJECT".encode("utf-16-le")
+_SEALED = "EncryptedPackage".encode("utf-16-le")
+_BIFF8 = 80
 
 
 class XlsWorkbook:
@@ -25,83 +29,92 @@ class XlsWorkbook:
     def __init__(self, path: Path, place: Place) -> None:
         if path.stat().st_size > _MOST_BYTES:
             place.fail("the file is too large; save it as .xlsx or CSV", "文件过大，请另存为.xlsx或CSV格式")
+        content = path.read_bytes()
+        if _MACROS in content:
+            refuse_macros(place)
         with _damage(place):
-            self._stream = _workbook_stream(path.read_bytes(), place)
-            self._book = read_book(self._stream)
-        _judge(self._book, place)
-        self._cells = BiffCells(self._book)
-        self.names = [name for name, _, _ in self._book.sheets]
-        self._position = 0
+            try:
+                self._book = _opened(content)
+            except xlrd.XLRDError as error:
+                _refuse(content, str(error), place)
+            self.names = list(self._book.sheet_names())
+            if self._book.biff_version < _BIFF8:
+                _too_old(place)
+            formats = {number: one.format_str for number, one in self._book.format_map.items() if one.format_str}
+            self._kinds = [kind_of(one.format_key, formats) for one in self._book.xf_list]
+        self._epoch = calendar(from_1904=self._book.datemode == 1)
+        self._position = (0, 0)
 
     def rows(self, sheet: int, place: Place) -> Iterator[Row]:
         """As the sheet has them."""
-        number, cells = -1, list[Any]()
         with _damage(place):
-            for row, column, value in self._cells.read(self._records(sheet)):
-                if row != number:
-                    if cells:
-                        yield number + 1, cells
-                    if row < number:
-                        place.at(row + 1).fail("the rows of the sheet are out of order", "工作表的行顺序有误")
-                    number, cells = row, []
-                if column >= MOST_COLUMNS:
-                    place.at(row + 1).fail("the row has too many columns", "该行列数过多")
-                cells.extend([None] * (column + 1 - len(cells)))
-                cells[column] = None if value == "" else value
-        if cells:
-            yield number + 1, cells
+            page = self._book.sheet_by_index(sheet)
+            for row in range(page.nrows):
+                self._position = (row + 1, page.nrows)
+                found = enumerate(zip(page.row_types(row), page.row_values(row), strict=True))
+                cells = [self._value(page, (row, column), kind, value) for column, (kind, value) in found]
+                while cells and cells[-1] is None:
+                    cells.pop()
+                if cells:
+                    yield row + 1, cells
 
     def merged(self, sheet: int, place: Place) -> list[Range]:
         """All of the sheet."""
-        found: list[Range] = []
         with _damage(place):
-            for tag, (body, *_) in self._records(sheet):
-                if tag == Tag.MERGECELLS:
-                    ranges = struct.iter_unpack("<4H", body[2 : 2 + (len(body) - 2) // 8 * 8])
-                    found += [(top + 1, left + 1, bottom + 1, right + 1) for top, bottom, left, right in ranges]
-        return found
+            ranges = self._book.sheet_by_index(sheet).merged_cells
+            return sorted((top + 1, left + 1, bottom, right) for top, bottom, left, right in ranges)
 
     def position(self) -> tuple[int, int]:
-        """Bytes of the workbook's stream; all sheets are in it."""
-        return self._position, len(self._stream)
+        """Rows of the sheet."""
+        return self._position
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Let go of the file's content."""
+        self._book.release_resources()
 
-    def _records(self, sheet: int) -> Iterator[tuple[int, list[bytes]]]:
-        self._position = start = self._book.sheets[sheet][1]
-        for tag, bodies in records(self._stream, start):
-            self._position = min(len(self._stream), self._position + 4 + sum(map(len, bodies)))
-            yield tag, bodies
+    def _value(self, page: Any, cell: tuple[int, int], kind: int, value: Any) -> Any:
+        if kind in (xlrd.XL_CELL_NUMBER, xlrd.XL_CELL_DATE):
+            shown = self._kinds[page.cell_xf_index(*cell)]
+            return number_of(value) if shown is Kind.NUMBER else moment_of(value, shown, self._epoch)
+        if kind == xlrd.XL_CELL_TEXT:
+            return value or None
+        if kind == xlrd.XL_CELL_BOOLEAN:
+            return bool(value)
+        if kind == xlrd.XL_CELL_ERROR:
+            return ErrorCell(xlrd.error_text_from_code.get(value, "#N/A"))
+        return None
 
 
 @contextmanager
 def _damage(place: Place) -> Iterator[None]:
     try:
         yield
-    except (Damaged, struct.error, IndexError, ValueError) as error:
+    except (*DAMAGE, xlrd.XLRDError, CompDocError, XLDateError) as error:
         raise place.error("the file is damaged", "文件已损坏") from error
 
 
-def _workbook_stream(content: bytes, place: Place) -> bytes:
-    container = CompoundFile(content)
-    if "EncryptedPackage" in container.names:
+def _opened(content: bytes) -> Any:
+    """Formats are read because merged cells are only given with them; rows are as long as they are written."""
+    return xlrd.open_workbook(
+        file_contents=content, logfile=_Nowhere(), formatting_info=True, on_demand=True, ragged_rows=True
+    )
+
+
+class _Nowhere:
+    """What the library says beside its errors is lost: it would be said on standard output."""
+
+    def write(self, text: str) -> int:
+        """As a file."""
+        return len(text)
+
+
+def _refuse(content: bytes, reason: str, place: Place) -> NoReturn:
+    if _SEALED in content or "encrypted" in reason:
         place.fail("the file is protected by a password", "文件有密码保护")
-    if container.names & _MACRO_STORAGES:
-        refuse_macros(place)
-    if "Workbook" not in container.names and "Book" in container.names:
+    if "BIFF version" in reason and "not supported" in reason:
         _too_old(place)
-    return container.stream("Workbook")
+    place.fail("the file is damaged", "文件已损坏")
 
 
-def _judge(book: BiffBook, place: Place) -> None:
-    if book.version != BIFF8:
-        _too_old(place)
-    if book.encrypted:
-        place.fail("the file is protected by a password", "文件有密码保护")
-    if any(kind in _MACRO_SHEETS for _, _, kind in book.sheets):
-        refuse_macros(place)
-
-
-def _too_old(place: Place) -> None:
+def _too_old(place: Place) -> NoReturn:
     place.fail("the file is older than Excel 97; save it as .xlsx", "文件早于Excel 97格式，请另存为.xlsx格式")

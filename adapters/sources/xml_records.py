@@ -43,7 +43,7 @@ def read_xml(path: Path, source: Source, progress: Progress | None) -> Iterator[
                 place.at(row).fail(f"the record {here} has no fields", f"记录{here}没有字段")
             yield Record(data, f"{here}（第{row}行）")
             counter.add()
-    if not records.count and source.records:
+    if not records.found and source.records:
         place.fail(f"there is no element {source.records}", f"没有元素“{source.records}”")
 
 
@@ -59,9 +59,9 @@ class _Records:
         self._path = tuple((source.records or "").strip("/").split("/")) if source.records else None
         self._place = place
         self.values = XmlValues(frozenset(source.lists), place)
-        self.count = 0
+        self.count, self.found = 0, False
         self._open: list[str] = []
-        self._inside = 0  # how deep inside a record
+        self._inside = 0  # how deep inside a record, 1 for the record itself
 
     def read(self, handle: TextIOWrapper) -> Iterator[tuple[Any, str]]:
         parser = etree.XMLPullParser(
@@ -92,25 +92,31 @@ class _Records:
         for event, element in parser.read_events():
             if event == "start":
                 self._enter(element)
+            elif self._inside > 1:
+                self._inside -= 1
             else:
-                whole = self._inside == 1
                 self._open.pop()
-                self._inside -= self._inside > 0
-                if whole:
+                if self._inside:
+                    self._inside = 0
                     self.count += 1
                     names = "/".join(self._path) if self._path else self.values.name(element.tag)
                     yield element, f"{names}[{self.count}]"
-                if not self._inside:
-                    free(element)
+                free(element)
 
     def _enter(self, element: Any) -> None:
-        self._open.append(self.values.name(element.tag))
-        if len(self._open) > MOST_DEEP:
-            self._place.at(element.sourceline).fail("elements are nested too deeply", "元素嵌套层数过多")
         if self._inside:
             self._inside += 1
-        elif len(self._open) == 2 if self._path is None else tuple(self._open) == self._path:
-            self._inside = 1
+        else:
+            self._open.append(self.values.name(element.tag))
+            self.found = self.found or self._leads_to_records()
+            self._inside = int(len(self._open) == 2 if self._path is None else tuple(self._open) == self._path)
+        if len(self._open) + max(self._inside - 1, 0) > MOST_DEEP:
+            self._place.at(element.sourceline).fail("elements are nested too deeply", "元素嵌套层数过多")
+
+    def _leads_to_records(self) -> bool:
+        """At the element around the records, which may be empty; at a root that is itself the record."""
+        path = self._path or ()
+        return tuple(self._open) == (path[:-1] or path)
 
 
 def _chunks(handle: TextIOWrapper, place: Place) -> Iterator[str]:

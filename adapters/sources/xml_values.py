@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from lxml import etree
-
 from adapters.sources.record import Place
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -59,5 +57,5 @@ class XmlValues:
         if name is None:
             if len(self._names) > 10_000:  # names are the file's: never keep them without bound
                 self._names.clear()
-            name = self._names[tag] = etree.QName(tag).localname
+            name = self._names[tag] = tag.rpartition("}")[2]
         return name

@@ -3,16 +3,18 @@
 import asyncio
 import getpass
 import hashlib
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import IO, Annotated, Any, TypeVar
 
 from cyclopts import App, Parameter
 
 from adapters.normalization.compile import CompiledDialect, compile_dialect
 from adapters.normalization.dialect_file import FOLDER
 from adapters.normalization.report import CatalogueReport
+from adapters.profile import CityProfile
 from gateway.cli.catalogue_view import (
     IMPORT_COLUMNS,
     SHEET_COLUMNS,
@@ -31,12 +33,13 @@ from gateway.settings import Settings
 from gateway.storage import imports as stored
 from gateway.storage.database import Database
 from gateway.storage.imports import Import, QuarantinedRow
+from gateway.usecases.fetch_catalogue import fetch, fetched
 from gateway.usecases.import_catalogue import ImportSource, import_catalogue
 from gateway.usecases.normalise_file import counted, dialect_from_file, dialect_of, normalised
 from gateway.usecases.publish_catalogue import Published
 from gateway.usecases.publish_catalogue import publish as publish_import
 from gateway.usecases.read_profiles import overrides, read_profiles
-from gateway.wiring import now
+from gateway.wiring import adapter_context, now
 from schemas.errors import DialectMissing, NotFound
 
 app = App(name="catalogue", help="事项目录: import a city's catalogue, publish it, see what must be mended.")
@@ -58,14 +61,14 @@ def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
 @app.command(name="import")
 def import_(
     city: str,
-    file: Path,
+    file: Path | None = None,
     *,
     dialect: str | None = None,
     partial: Flag = False,
     by: str | None = None,
     json: Json = False,
 ) -> int:
-    """导入目录: read a city's catalogue file into a draft; nothing is in force until `tongban catalogue publish`.
+    """导入目录: read a city's catalogue into a draft; nothing is in force until `tongban catalogue publish`.
 
     Interrupted, it leaves nothing in force; simply import again.
 
@@ -74,7 +77,7 @@ def import_(
     city
         行政区划代码 of the city whose catalogue it is.
     file
-        JSON, XML, xlsx, xls, ods or CSV, as the dialect says.
+        JSON, XML, xlsx, xls, ods or CSV, as the dialect says; left out where the city has a listing or a view.
     dialect
         A dialect or profile file, or the name of a dialect that ships; default the city's profile.
     partial
@@ -84,21 +87,22 @@ def import_(
     json
         Print one JSON document.
     """
-    compiled = _dialect(Settings(), city, dialect)
-    source = ImportSource(
-        city=city,
-        file_name=file.name,
-        sha256=_sha256(file),
-        dialect=compiled.dialect.dialect,
-        dialect_version=compiled.dialect.version,
-        complete=not partial,
-        imported_by=by or getpass.getuser(),
-    )
+    settings = Settings()
+    compiled = _dialect(settings, city, dialect)
     report = CatalogueReport(compiled)
+    told_by = by or getpass.getuser()
 
     async def work(db: Database) -> Import:
-        with reading(file.name) as told:
-            rows = counted(normalised(file, compiled, told), report)
+        if file is not None:
+            source = _source(compiled, city, file.name, _sha256(file), complete=not partial, by=told_by)
+            with reading(file.name) as told:
+                rows = counted(normalised(file, compiled, told), report)
+                return await import_catalogue(db, source, rows, now=now(), coverage=lambda: _coverage(report))
+        with tempfile.TemporaryFile() as spool:
+            with reading(city) as told:
+                await fetch(_profile(settings, city), compiled, adapter_context(), spool, told)
+            source = _source(compiled, city, "", _sha256_of(spool), complete=not partial, by=told_by)
+            rows = counted(fetched(spool, compiled), report)
             return await import_catalogue(db, source, rows, now=now(), coverage=lambda: _coverage(report))
 
     head = _with_database(work)
@@ -112,21 +116,45 @@ def import_(
     return 0
 
 
+def _source(compiled: CompiledDialect, city: str, name: str, sha256: str, *, complete: bool, by: str) -> ImportSource:
+    return ImportSource(
+        city=city,
+        file_name=name,
+        sha256=sha256,
+        dialect=compiled.dialect.dialect,
+        dialect_version=compiled.dialect.version,
+        complete=complete,
+        imported_by=by,
+    )
+
+
+def _sha256_of(spool: IO[bytes]) -> str:
+    spool.seek(0)
+    running = hashlib.sha256()
+    for block in iter(lambda: spool.read(1 << 20), b""):
+        running.update(block)
+    return running.hexdigest()
+
+
 def _coverage(report: CatalogueReport) -> dict[str, Any]:
     return {"catalogue": report.catalogue, "by_field": report.by_field()}
+
+
+def _profile(settings: Settings, city: str) -> CityProfile:
+    profile = read_profiles(settings.profiles).get(city)
+    if profile is None:
+        raise DialectMissing(
+            f"There is no profile of {city}; name a dialect with --dialect, or see docs/adding-a-city.md.",
+            f"没有 {city} 的城市配置；请用 --dialect 指定方言，或参见 docs/adding-a-city.md。",
+            city=city,
+        )
+    return profile
 
 
 def _dialect(settings: Settings, city: str, given: str | None) -> CompiledDialect:
     today = beijing_day(now())
     if given is None:
-        profile = read_profiles(settings.profiles).get(city)
-        if profile is None:
-            raise DialectMissing(
-                f"There is no profile of {city}; name a dialect with --dialect, or see docs/adding-a-city.md.",
-                f"没有 {city} 的城市配置；请用 --dialect 指定方言，或参见 docs/adding-a-city.md。",
-                city=city,
-            )
-        return dialect_of(profile, today)
+        return dialect_of(_profile(settings, city), today)
     path = Path(given)
     if not path.is_file():
         path = settings.seeds_dir / FOLDER / f"{given}.yaml"

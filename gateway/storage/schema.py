@@ -95,6 +95,7 @@ items = _table(
     _int("searchable"),
 )
 Index("ix_items_item_id", items.c.item_id, unique=True)
+Index("ix_items_city_id", items.c.city, items.c.item_id)
 Index("ix_items_item_code", items.c.item_code, items.c.city, items.c.revision)
 Index(
     "ix_items_ending",

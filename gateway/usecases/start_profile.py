@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from adapters.normalization.dialect_file import FOLDER, load_dialects
 from adapters.normalization.starter import Starter, start_profile
 from adapters.normalization.starter_known import known_names
+from adapters.normalization.targets import ITEM
 from adapters.sources.sampling import sample_catalogue
 from gateway.settings import Settings
 from gateway.usecases.read_seeds import read_seeds
@@ -21,7 +22,7 @@ def begun(settings: Settings, code: str, sample: Path, name: str | None) -> Star
     except ValidationError:
         raise Invalid(f"{code} is no division code of six digits.", f"{code} 不是6位行政区划代码。") from None
     bases = load_dialects(settings.seeds_dir / FOLDER)
-    known = frozenset(name for _, name in known_names(bases))
+    known = frozenset(name for group, name in known_names(bases) if group == ITEM)
     found = sample_catalogue(sample, known)
     return start_profile(code, name or _name(settings, code), found.source, found.records, bases)
 

@@ -1,4 +1,4 @@
-"""Batches over SFTP, against 潮州's simulator: what goes together, what a cut means, what is left alone."""
+"""Batches over SFTP, against 潮州's simulator: what goes together, and what a cut means."""
 
 import asyncio
 import csv
@@ -6,115 +6,39 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from adapters.profile import CityProfile
-from adapters.registry import build_adapter
-from adapters.sftp_batch import SftpBatchAdapter
 from schemas.application import StoredFile
-from schemas.errors import (
-    CrossCityError,
-    Internal,
-    PartnerAmbiguous,
-    PartnerProtocol,
-    PartnerRefused,
-    PartnerUnavailable,
+from schemas.errors import Internal, PartnerAmbiguous, PartnerProtocol, PartnerRefused, PartnerUnavailable
+from schemas.message import Acknowledgement
+from tests.adapters.batch_city import (
+    CODE,
+    Pair,
+    another,
+    archive,
+    booked,
+    booked_once,
+    changed,
+    delivered,
+    folder,
+    names,
+    outcomes,
+    some,
+    soon,
+    successor,
 )
-from schemas.message import Acknowledgement, OutboundMessage, ProgressReport, Step
 from tests.adapters.cities import SimulatedCity, simulated_city
-from tests.adapters.messages import MemoryFiles, message_to
-
-CODE = "445100"
-Pair = tuple[OutboundMessage, MemoryFiles]
+from tests.adapters.messages import MemoryFiles
 
 
 @pytest.fixture
 async def city(tmp_path: Path) -> AsyncIterator[SimulatedCity]:
     async with simulated_city(CODE, tmp_path, config={"pace_s": 0.05}, settings={"timeout_s": "10"}) as running:
         yield running
-
-
-def folder(city: SimulatedCity, name: str) -> Path:
-    return city.books.parent / "sftp" / name
-
-
-def archive(city: SimulatedCity) -> Path:
-    return city.books.parent / "sftp-archive"
-
-
-def names(path: Path) -> list[str]:
-    return sorted(one.name for one in path.iterdir() if one.is_file())
-
-
-def some(count: int, size_bytes: int = 1000) -> list[Pair]:
-    return [message_to(CODE, {f"{n}.pdf": bytes([n % 256]) * size_bytes}) for n in range(count)]
-
-
-async def outcomes(adapter: Any, pairs: Sequence[Pair]) -> list[Acknowledgement | CrossCityError]:
-    """What deliver gave for each, all at once."""
-
-    async def one(pair: Pair) -> Acknowledgement | CrossCityError:
-        try:
-            acknowledged: Acknowledgement = await adapter.deliver(*pair)
-        except CrossCityError as error:
-            return error
-        return acknowledged
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(pair)) for pair in pairs]
-    return [task.result() for task in tasks]
-
-
-async def delivered(adapter: Any, pairs: Sequence[Pair]) -> list[Acknowledgement]:
-    found = []
-    for outcome in await outcomes(adapter, pairs):
-        assert isinstance(outcome, Acknowledgement), repr(outcome)
-        found.append(outcome)
-    return found
-
-
-async def soon(condition: Any) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-def booked(city: SimulatedCity, pairs: Sequence[Pair]) -> list[int]:
-    return [len(city.bookings(message.application_id)) for message, _ in pairs]
-
-
-async def booked_once(city: SimulatedCity, pairs: Sequence[Pair]) -> None:
-    await soon(lambda: sum(booked(city, pairs)) >= len(pairs))
-    await asyncio.sleep(0.3)
-    assert booked(city, pairs) == [1] * len(pairs)
-
-
-def another(city: SimulatedCity, profile: CityProfile | None = None) -> SftpBatchAdapter:
-    """A gateway that knows nothing of what was sent before."""
-    adapter = build_adapter(profile or city.profile, city.context)
-    assert isinstance(adapter, SftpBatchAdapter)
-    return adapter
-
-
-@asynccontextmanager
-async def successor(city: SimulatedCity, profile: CityProfile | None = None) -> AsyncIterator[SftpBatchAdapter]:
-    adapter = another(city, profile)
-    try:
-        yield adapter
-    finally:
-        await adapter.close()
-
-
-def changed(city: SimulatedCity, **operations: Any) -> CityProfile:
-    """The city's profile with other values in its sftp_batch section."""
-    assert city.profile.sftp_batch is not None
-    return city.profile.model_copy(update={"sftp_batch": city.profile.sftp_batch.model_copy(update=operations)})
 
 
 # ---- what goes together
@@ -370,156 +294,3 @@ async def test_without_records_the_city_sorts_out_duplicates(city: SimulatedCity
             await adapter.find(pairs[0][0])
     await booked_once(city, pairs)
     assert names(folder(city, "records")) == []
-
-
-# ---- what comes back
-
-
-async def reports_of(city: SimulatedCity, steps: int, adapter: Any = None) -> list[ProgressReport]:
-    adapter, cursor = adapter or city.adapter, None
-    found: list[ProgressReport] = []
-    async with asyncio.timeout(20):
-        while len(found) < steps:
-            collected = await adapter.collect(cursor)
-            assert collected.unreadable == ()
-            await adapter.acknowledge(collected)
-            cursor, found = collected.cursor, [*found, *collected.reports]
-            await asyncio.sleep(0.05)
-    return found
-
-
-async def test_one_bad_row_is_answered_alone(city: SimulatedCity) -> None:
-    await city.control(refuse_count=1, pace_s=30.0)
-    pairs = some(3)
-    await delivered(city.adapter, pairs)
-    found = await reports_of(city, 3)
-    assert sorted(one.step for one in found) == [Step.ARRIVED, Step.ARRIVED, Step.REJECTED]
-    (refused,) = [one for one in found if one.step is Step.REJECTED]
-    assert refused.reason == "不符合申报条件"
-    assert sorted(booked(city, pairs)) == [0, 1, 1]
-
-
-async def test_half_written_files_are_left_alone_until_they_are_whole(city: SimulatedCity) -> None:
-    await city.control(half_written=2)
-    await delivered(city.adapter, some(1))
-    assert [one.step for one in await reports_of(city, 3)] == [Step.ARRIVED, Step.ACCEPTED, Step.DECIDED]
-    assert [name for name in names(folder(city, "outbox")) if name.endswith(".json")] == []
-
-
-async def test_what_never_becomes_whole_is_told_once_and_holds_up_nothing(city: SimulatedCity) -> None:
-    await city.control(spoil_digest=1)
-    await delivered(city.adapter, some(1))
-    await soon(lambda: any(name.startswith("HZ-") and name.endswith(".json") for name in names(folder(city, "outbox"))))
-    assert {one.step for one in await reports_of(city, 2)} == {Step.ACCEPTED, Step.DECIDED}
-    city.ahead_s = 4000
-    told = await city.adapter.collect(None)
-    assert told.reports == ()
-    (row,) = map(json.loads, told.unreadable)
-    assert "digest" in row["fault"]
-    assert row["manifest"].startswith("HZ-")
-    assert (await city.adapter.collect(None)).unreadable == ()
-    assert any(name.startswith("HZ-") for name in names(folder(city, "outbox")))
-
-
-async def test_files_move_only_after_they_are_stored(city: SimulatedCity) -> None:
-    await city.control(silent=True)
-    await delivered(city.adapter, some(3))
-    await soon(lambda: len(names(folder(city, "outbox"))) == 2)
-    first = await city.adapter.collect(None)
-    async with successor(city) as adapter:
-        again = await adapter.collect(None)
-    assert [one.report_id for one in first.reports] == [one.report_id for one in again.reports]
-    assert len(names(folder(city, "outbox"))) == 2
-    await city.adapter.acknowledge(first)
-    await city.adapter.acknowledge(first)
-    assert names(folder(city, "outbox")) == []
-    assert len(names(folder(city, "outbox/done"))) == 2
-
-
-async def test_pages_and_a_restart_between_them(city: SimulatedCity) -> None:
-    assert city.profile.sftp_batch is not None
-    incoming = city.profile.sftp_batch.incoming.model_copy(update={"limit": 2})
-    await city.control(silent=True)
-    await delivered(city.adapter, some(5))
-    await soon(lambda: len(names(folder(city, "outbox"))) == 2)
-    cursor, sizes = None, []
-    seen: set[str] = set()
-    for _ in range(3):
-        async with successor(city, changed(city, incoming=incoming)) as adapter:
-            collected = await adapter.collect(cursor)
-            await adapter.acknowledge(collected)
-        cursor, seen = collected.cursor, seen | {one.report_id for one in collected.reports}
-        sizes.append((len(collected.reports), collected.more))
-    assert sizes == [(2, True), (2, True), (1, False)]
-    assert len(seen) == 5
-    assert names(folder(city, "outbox")) == []
-
-
-async def test_a_move_that_was_cut_off_is_finished(city: SimulatedCity) -> None:
-    await city.control(silent=True)
-    await delivered(city.adapter, some(1))
-    await soon(lambda: len(names(folder(city, "outbox"))) == 2)
-    stored = await city.adapter.collect(None)
-    (table,) = folder(city, "outbox").glob("*.csv")
-    table.rename(folder(city, "outbox/done") / table.name)  # and then this process died
-    async with successor(city) as adapter:
-        again = await adapter.collect(stored.cursor)
-        assert again.reports == ()
-        await adapter.acknowledge(again)
-    assert names(folder(city, "outbox")) == []
-
-
-async def test_a_set_of_the_same_name_with_other_content_is_another(city: SimulatedCity) -> None:
-    cursor = None
-    for number in (1, 2, 2):
-        case = f"019a0000-0000-7000-8000-00000000000{number}"
-        leave(city, "A", {"A.csv": ("HZ", f"YSBLSH,JG,SJ\r\n{case},1,20261123T090203\r\n".encode())})
-        collected = await city.adapter.collect(cursor)
-        assert [str(one.application_id) for one in collected.reports] in ([case], [])
-        assert (collected.reports == ()) is (cursor == collected.cursor)
-        await city.adapter.acknowledge(collected)
-        cursor = collected.cursor
-
-
-@pytest.mark.parametrize(
-    ("manifest", "waits"),
-    [
-        (b"{", True),
-        (b"{}", True),
-        (b'{"WJQD":[{"WJLX":"HZ","WJM":"../../etc/passwd","WJDX":1,"ZYZ":"0"}]}', True),
-        (b'{"WJQD":[{"WJLX":"HZ","WJM":"x.csv","WJDX":1}]}', True),
-        (b'{"WJQD":[{"WJLX":"HZ","WJM":"x.csv","WJDX":999999999,"ZYZ":"0"}]}', False),
-    ],
-)
-async def test_manifests_that_make_no_sense(city: SimulatedCity, manifest: bytes, waits: bool) -> None:
-    (folder(city, "outbox") / "A.json").write_bytes(manifest)
-    assert len((await city.adapter.collect(None)).unreadable) == (0 if waits else 1)
-    city.ahead_s = 4000
-    assert len((await city.adapter.collect(None)).unreadable) == (1 if waits else 0)
-
-
-@pytest.mark.parametrize("table", [b"\xff\xff\xff", b"", b"A,A\r\n1,2\r\n", b'A,B\r\n"1"2,3\r\n'])
-async def test_a_table_that_cannot_be_read_is_told_at_once(city: SimulatedCity, table: bytes) -> None:
-    leave(city, "A", {"A.csv": ("HZ", table)})
-    (row,) = map(json.loads, (await city.adapter.collect(None)).unreadable)
-    assert "table" in row["fault"]
-
-
-def leave(city: SimulatedCity, name: str, files: dict[str, tuple[str, bytes]]) -> None:
-    """What a city would leave for us."""
-    for file, (_, content) in files.items():
-        (folder(city, "outbox") / file).write_bytes(content)
-    listed = [
-        {"WJLX": kind, "WJM": file, "WJDX": str(len(content)), "ZYZ": hashlib.new("sm3", content).hexdigest().upper()}
-        for file, (kind, content) in files.items()
-    ]
-    (folder(city, "outbox") / f"{name}.json").write_text(json.dumps({"WJQD": listed}))
-
-
-async def test_one_unreadable_row_does_not_hold_up_the_others(city: SimulatedCity) -> None:
-    case = "019a0000-0000-7000-8000-0000000000a1"
-    rows = ["YSBLSH,JG,SJ", f"{case},1,20261123T090203,one cell too many", "not ours,1,20261123T090203", "x"]
-    leave(city, "A", {"A.csv": ("HZ", "\r\n".join(rows).encode())})
-    collected = await city.adapter.collect(None)
-    assert [one.step for one in collected.reports] == [Step.ARRIVED]
-    assert [json.loads(row)["YSBLSH"] for row in collected.unreadable] == ["not ours", "x"]

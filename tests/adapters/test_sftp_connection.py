@@ -18,10 +18,10 @@ from adapters.sftp_batch import SftpBatchAdapter
 from adapters.sftp_operations import Login
 from schemas.errors import PartnerProtocol, PartnerUnavailable
 from schemas.message import RemoteFile
+from tests.adapters.batch_city import CODE, booked_once, changed, delivered, folder, leave, some, successor
 from tests.adapters.cities import SimulatedCity, profile_path, simulated_city
 from tests.adapters.messages import message_to
 from tests.adapters.test_exchange_database import NOW
-from tests.adapters.test_sftp_batch import CODE, booked_once, changed, delivered, folder, leave, some, successor
 
 NAMED = "潮州市 445100"
 

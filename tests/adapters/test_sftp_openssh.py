@@ -13,9 +13,7 @@ import pytest
 from adapters.sftp_operations import Login
 from schemas.errors import PartnerProtocol, PartnerUnavailable
 from schemas.message import Step
-from tests.adapters.cities import SimulatedCity, simulated_city
-from tests.adapters.openssh import Openssh, OpensshMissing, openssh
-from tests.adapters.test_sftp_batch import (
+from tests.adapters.batch_city import (
     CODE,
     booked_once,
     changed,
@@ -28,6 +26,8 @@ from tests.adapters.test_sftp_batch import (
     soon,
     successor,
 )
+from tests.adapters.cities import SimulatedCity, simulated_city
+from tests.adapters.openssh import Openssh, OpensshMissing, openssh
 
 
 @pytest.fixture

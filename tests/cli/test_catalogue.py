@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.test_commands import check_schema, document, run, tongban
 from tests.gateways import running_gateway, settings_for
+from tests.usecases.test_fetch_catalogue import make_view, row
 
 CITY = "441300"
 
@@ -136,3 +137,17 @@ async def test_a_gateway_that_runs_takes_up_what_is_published(tmp_path: Path) ->
                 await asyncio.sleep(0.1)
         answer = await gateway.call("GET", path)
         assert (answer.status, answer.body["data"][0]["dialect"]) == (200, "gbt_39046")
+
+
+def test_a_catalogue_from_the_citys_own_view(tmp_path: Path) -> None:
+    rows = [row(number, "12441400DEMY00063N", project_type="2") for number in range(3)]
+    secret = {"TONGBAN_SECRET_441400_DATABASE_URL": make_view(tmp_path / "view.sqlite3", rows)}
+    done = tongban("catalogue", "import", "441400", "--json", folder=tmp_path, **secret)
+    found = document(done)
+    check_schema("catalogue_import", found)
+    assert found["counts"]["read"] == 3
+    missing = tongban("catalogue", "import", "441400", folder=tmp_path)
+    assert missing.returncode == 1
+    assert "441400.database_url" in missing.stderr
+    no_file = tongban("catalogue", "import", "360700", folder=tmp_path)
+    assert (no_file.returncode, "Traceback" in no_file.stderr) == (1, False)

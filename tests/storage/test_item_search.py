@@ -109,3 +109,12 @@ async def test_only_what_is_in_force_is_found(db: Database) -> None:
 def test_one_condition_in_the_words_of_both(asked: Terms, fts5: str, tsquery: str) -> None:
     assert item_search.fts5(asked) == fts5
     assert item_search.tsquery(asked) == tsquery
+
+
+def test_only_tokens_reach_the_text_of_a_statement() -> None:
+    statement = item_search.postgresql(Terms(("c441300", "kinuse", "mcollect"), (("n0a1b", "n1b2c"),)))
+    assert "i.city = '441300'" in statement
+    assert "i.status = 'IN_USE'" in statement
+    assert "'(n0a1b <-> n1b2c) & mcollect'" in statement.replace("((", "(").replace("))", ")")
+    with pytest.raises(ValueError, match="tokens"):
+        item_search.postgresql(Terms(("x'; DROP TABLE items; --",)))

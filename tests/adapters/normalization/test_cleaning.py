@@ -34,6 +34,8 @@ ONE_LINE = [
     ("甲<b且丙>丁", "甲<b且丙>丁", False, ()),
     ("甲</x>乙<br>", "甲</x>乙", True, ()),
     ("<p", "<p", False, ()),
+    ("甲<![<b>乙</b>", "甲<![乙", True, ()),
+    ("甲<!-- 注 --><![x<b>乙</b>", "甲<!-- 注 --><![x乙", True, ()),
 ]
 
 
@@ -47,7 +49,29 @@ def test_lines_stay_where_they_may() -> None:
     assert clean_text("<div>甲</div> <div>乙</div>", one_line=False)[0] == "甲\n乙"
 
 
-@given(st.text())
+PIECES = [
+    "<p>",
+    "</",
+    "<",
+    ">",
+    "<!",
+    "[",
+    "<![",
+    "CDATA[",
+    "]]>",
+    "<!--",
+    "-->",
+    "&#x",
+    "&amp",
+    ";",
+    "<a href=x",
+    "<?",
+    "A",
+    "甲",
+]
+
+
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
 def test_cleaning_never_fails_and_leaves_nothing_to_narrow(text: str) -> None:
     cleaned, _, _ = clean_text(text, one_line=True)
     assert not any("０" <= letter <= "９" or letter in "\x00\u3000\ufeff\n" for letter in cleaned)

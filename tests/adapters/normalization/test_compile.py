@@ -11,6 +11,7 @@ from adapters.normalization.compile import CompiledDialect, compile_dialect
 from adapters.normalization.dialect_file import in_force, load_dialect, load_dialects
 from adapters.normalization.item_dialect import CodeMeaning, ItemDialect
 from adapters.normalization.normalize import normalize
+from adapters.normalization.parts import Run
 from adapters.profile import load_profile
 from schemas.errors import SeedInvalid
 from schemas.finding import Severity
@@ -46,31 +47,81 @@ FAULTS = [
     ("default list", "fields:\n  laws[]: {from: a, default: b}\n", 3, "fields.laws[].default", "does not fit"),
     ("when on a list", "fields:\n  laws[]: {from: a, when: b}\n", 3, "fields.laws[].when", "does not fit"),
     ("pattern on a list", "fields:\n  laws[]: {from: a, pattern: '(b)'}\n", 3, "fields.laws[].pattern", "does not fit"),
-    ("serial of numbers", "fields:\n  laws[]: l\n  laws[].name: a\n  materials[]: m\n  materials[].order: {serial: '{n}'}\n",
-     6, "fields.materials[].order.serial", "does not fit"),
+    (
+        "serial of numbers",
+        "fields:\n  laws[]: l\n  laws[].name: a\n  materials[]: m\n  materials[].order: {serial: '{n}'}\n",
+        6,
+        "fields.materials[].order.serial",
+        "does not fit",
+    ),
     ("constant code", "fields:\n  status: {constant: 在用}\n", 3, "fields.status.constant", "not a value"),
     ("default number", "fields:\n  version: {from: a, default: '1'}\n", 3, "fields.version.default", "not a value"),
     ("default yes", "fields:\n  charges_fee: {from: a, default: 1}\n", 3, "fields.charges_fee.default", "not a value"),
     ("default text", "fields:\n  name: {from: a, default: 1}\n", 3, "fields.name.default", "not a value"),
-    ("default day", "fields:\n  effective_from: {from: a, default: soon}\n", 3, "fields.effective_from.default", "not a"),
-    ("default moment", "fields:\n  exchange.time: {from: a, default: '2026-01-01T00:00:00'}\n", 3, "fields.exchange.time.default",
-     "not a value"),
+    (
+        "default day",
+        "fields:\n  effective_from: {from: a, default: soon}\n",
+        3,
+        "fields.effective_from.default",
+        "not a",
+    ),
+    (
+        "default moment",
+        "fields:\n  exchange.time: {from: a, default: '2026-01-01T00:00:00'}\n",
+        3,
+        "fields.exchange.time.default",
+        "not a value",
+    ),
     ("no table", "fields:\n  status: {from: a, codes: t}\n", 3, "fields.status.codes", "no table t"),
-    ("wrong words", "fields:\n  status: {from: a, codes: t}\ncodes:\n  t: {a: ON}\n", 3, "fields.status.codes", "['ON']"),
-    ("wrong yes", "fields:\n  charges_fee: {from: a, codes: t}\ncodes:\n  t: {a: yes}\n", 3, "fields.charges_fee.codes",
-     "['yes']"),
-    ("wrong number", "fields:\n  visits: {from: a, codes: t}\ncodes:\n  t: {a: many}\n", 3, "fields.visits.codes", "['many']"),
-    ("times of no unit", "fields:\n  status: {from: a, codes: t}\ncodes:\n  t: {a: {to: IN_USE, times: 2}}\n", 3,
-     "fields.status.codes", "units of time"),
+    (
+        "wrong words",
+        "fields:\n  status: {from: a, codes: t}\ncodes:\n  t: {a: ON}\n",
+        3,
+        "fields.status.codes",
+        "['ON']",
+    ),
+    (
+        "wrong yes",
+        "fields:\n  charges_fee: {from: a, codes: t}\ncodes:\n  t: {a: yes}\n",
+        3,
+        "fields.charges_fee.codes",
+        "['yes']",
+    ),
+    (
+        "wrong number",
+        "fields:\n  visits: {from: a, codes: t}\ncodes:\n  t: {a: many}\n",
+        3,
+        "fields.visits.codes",
+        "['many']",
+    ),
+    (
+        "times of no unit",
+        "fields:\n  status: {from: a, codes: t}\ncodes:\n  t: {a: {to: IN_USE, times: 2}}\n",
+        3,
+        "fields.status.codes",
+        "units of time",
+    ),
     ("empty meaning", "codes:\n  t:\n    a: {times: 2}\n", 4, "codes.t.a", "to or lossy"),
     ("expression", "fields:\n  name: a[\n", 3, "fields.name.from", "not a JMESPath"),
     ("condition", "fields:\n  name: {from: a, when: 'b('}\n", 3, "fields.name.when", "not a JMESPath"),
-    ("regular expression", "fields:\n  name: {from: a, pattern: '('}\n", 3, "fields.name.pattern", "no regular expression"),
+    (
+        "regular expression",
+        "fields:\n  name: {from: a, pattern: '('}\n",
+        3,
+        "fields.name.pattern",
+        "no regular expression",
+    ),
     ("no group", "fields:\n  name: {from: a, pattern: 'a+'}\n", 3, "fields.name.pattern", "needs a group"),
     ("two sources", "fields:\n  name: a\n  name: b\n", 4, "fields.name", "occurs twice"),
     ("read and ignored", "fields: {name: a}\nignored:\n  b: 不用\n  a: 不用\n", 5, "ignored.a", "ignored as well"),
     ("no such rule", "severities:\n  visit_needs_reason: off\n", 3, "severities.visit_needs_reason", "no such rule"),
-    ("no such weight", "severities:\n  visits_need_reason: fatal\n", 3, "severities.visits_need_reason", "must be error"),
+    (
+        "no such weight",
+        "severities:\n  visits_need_reason: fatal\n",
+        3,
+        "severities.visits_need_reason",
+        "must be error",
+    ),
     ("bijective without table", "bijective: [t]\n", 2, "bijective", "no table t"),
     ("not bijective", "codes:\n  t: {a: A, b: A}\nbijective: [t]\n", 1, "", "mean the same"),
     ("bijective and lossy", "codes:\n  t: {a: {to: A, lossy: 少}}\nbijective: [t]\n", 1, "", "loses something"),
@@ -80,7 +131,7 @@ FAULTS = [
     ("fields are no object", "fields: [a]\n", 2, "fields", "valid dictionary"),
     ("codes are no object", "codes: {t: [a]}\n", 2, "codes.t", "valid dictionary"),
     ("source", "source: {format: rest}\n", 2, "source", "has a listing"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "line", "field", "part"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
@@ -168,7 +219,7 @@ def test_circles_and_names(tmp_path: Path) -> None:
         load_dialects(files(tmp_path, one="extends: two\n", two="extends: one\n"))
     files(tmp_path, one="", two="")
     (tmp_path / "three.yaml").write_text("dialect: four\n", "utf-8")
-    with pytest.raises(SeedInvalid, match="three.yaml, line 1, dialect: must be the file's name"):
+    with pytest.raises(SeedInvalid, match=r"three\.yaml, line 1, dialect: must be the file's name"):
         load_dialects(tmp_path)
 
 
@@ -201,8 +252,6 @@ def compiled(fields: dict[str, Any], **more: Any) -> CompiledDialect:
 def found_by(dialect: CompiledDialect, **record: Any) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
     """The values of the item, and the findings that are neither missing values nor about them."""
     found = normalize(record, dialect, place="p")
-    from adapters.normalization.parts import Run
-
     values = dialect.root.build(record, Run("p"))
     return values, [(one.rule, one.source_path, one.field) for one in found.findings if one.rule != "missing"]
 
@@ -312,13 +361,7 @@ def test_limits_need_their_number() -> None:
 
 def test_the_city_is_the_profiles() -> None:
     dialect = ItemDialect.model_validate({"dialect": "drawn", "fields": {"name": "n"}})
-    assert compile_dialect(dialect, city="441300").root.build({}, _run()) == {"city": "441300"}
-
-
-def _run() -> Any:
-    from adapters.normalization.parts import Run
-
-    return Run("p")
+    assert compile_dialect(dialect, city="441300").root.build({}, Run("p")) == {"city": "441300"}
 
 
 def test_weights_of_rules() -> None:

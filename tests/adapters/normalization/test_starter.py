@@ -162,7 +162,8 @@ def test_lists_are_recognised_by_their_fields_or_their_name() -> None:
 def test_samples_become_one_line_each() -> None:
     assert comment("甲\n乙\t\x07丙\x85丁") == "甲 乙 丙 丁"
     assert comment("长" * 100) == "长" * 59 + "…"
-    (field,) = sample_fields([{"a": value} for value in (None, "", " x ", 1, [2, "x"], {}, 10**400)])
+    values: tuple[Any, ...] = (None, "", " x ", 1, [2, "x"], {}, 10**400)
+    (field,) = sample_fields([{"a": value} for value in values])
     assert (field.filled, field.values) == (5, {"x": 2, "1": 1, "2": 1, "1329位二进制整数": 1})
     many = sample_fields([{"a": str(number)} for number in range(100)])[0]
     assert (many.filled, len(many.values)) == (100, 40)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from adapters.normalization.source import Source
 from adapters.sources.reading import read_records
@@ -212,3 +213,24 @@ def test_progress_is_told_now_and_then(tmp_path: Path) -> None:
     list(read_records(path, Source(format="csv"), progress=lambda done, total: told.append((done, total))))
     assert [total for _, total in told] == [path.stat().st_size] * 2
     assert 0 < told[0][0] <= told[1][0] <= path.stat().st_size
+
+
+def test_separators_at_the_end_of_a_row_are_no_values(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", "甲,乙\n1,2,,\n,,,\n3, , , \n")
+    assert [(one.place, one.data) for one in read(path, "csv")] == [
+        ("第2行", {"甲": "1", "乙": "2"}),
+        ("第4行", {"甲": "3", "乙": None}),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", ["\n", "\r", '"', "\0", "", ",,"])
+def test_what_cannot_delimit_is_refused(delimiter: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Source(format="csv", delimiter=delimiter)
+    assert [one["loc"] for one in caught.value.errors()] == [("delimiter",)]
+
+
+def test_little_chinese_that_fits_both_encodings_is_read_as_utf8(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", b"a\n\xc2\xb0\n")
+    assert data(path, "csv") == [{"a": "°"}]
+    assert data(path, "csv", encoding="gb18030") == [{"a": b"\xc2\xb0".decode("gb18030")}]

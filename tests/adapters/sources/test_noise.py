@@ -1,6 +1,7 @@
 """Whatever the bytes, in whatever format: records, or SourceUnreadable."""
 
 import contextlib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import SourceUnreadable
-from tests.adapters.sources.office_files import biff, compound, ods, ods_row
+from tests.adapters.sources.office_files import biff, compound, ods, ods_row, repacked
 from tests.adapters.sources.reading_of import put, read
 from tests.adapters.sources.test_sheets import book
 
@@ -60,14 +61,17 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "xlsx": book(folder / "a.xlsx", {"S": rows}).read_bytes(),
         "ods": ods(folder / "a.ods", {"S": ods_row("甲") + ods_row("1")}).read_bytes(),
         "xls": compound({"Workbook": biff({"S": rows})}),
+        "csv": '甲,乙\r\n1,"二\n""三"""\r\n'.encode("gb18030"),
+        "json": '[{"甲":1,"乙":["\\u4e8c",{"丙":-2.5e3}]},{"甲":null}]'.encode(),
+        "xml": '<?xml version="1.0"?><L><R a="1"><甲>一</甲><乙><![CDATA[二]]></乙></R><R/></L>'.encode(),
     }
 
 
 CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12)
 
 
-@given(kind=st.sampled_from(["xlsx", "ods", "xls"]), changes=CHANGES, keep=st.floats(0.2, 3))
-@settings(max_examples=400, deadline=None)
+@given(kind=st.sampled_from(["xlsx", "ods", "xls", "csv", "json", "xml"]), changes=CHANGES, keep=st.floats(0.2, 3))
+@settings(max_examples=500, deadline=None)
 def test_files_with_some_bytes_changed(
     tmp_path_factory: pytest.TempPathFactory,
     whole: dict[str, bytes],
@@ -78,4 +82,47 @@ def test_files_with_some_bytes_changed(
     content = bytearray(whole[kind])
     for where, byte in changes:
         content[int(where * len(content))] = byte
-    attempt(put(tmp_path_factory.getbasetemp(), "changed", bytes(content[: int(keep * len(content))])), "sheet")
+    form = kind if kind in ("csv", "json", "xml") else "sheet"
+    attempt(put(tmp_path_factory.getbasetemp(), "changed", bytes(content[: int(keep * len(content))])), form)
+
+
+PARTS = {
+    "xlsx": [
+        "[Content_Types].xml",
+        "xl/workbook.xml",
+        "xl/_rels/workbook.xml.rels",
+        "xl/styles.xml",
+        "xl/sharedStrings.xml",
+        "xl/worksheets/sheet1.xml",
+    ],
+    "ods": ["content.xml", "META-INF/manifest.xml"],
+}
+SNIPPETS = st.sampled_from(
+    [b"<", b">", b'"', b"", b"<!-- -->", b"<?x?>", b"-1", b"1e999", b"nan", b"<a/>", b"99999999999", b"s='-3' ", b"&a;"]
+)
+
+
+@given(
+    kind=st.sampled_from(sorted(PARTS)),
+    number=st.integers(0, 5),
+    where=st.floats(0, 1),
+    more=SNIPPETS,
+    cut=st.integers(0, 30),
+)
+@settings(max_examples=400, deadline=None)
+def test_parts_with_something_changed(
+    tmp_path_factory: pytest.TempPathFactory,
+    whole: dict[str, bytes],
+    kind: str,
+    number: int,
+    where: float,
+    more: bytes,
+    cut: int,
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    path = put(folder, f"whole.{kind}", whole[kind])
+    name = PARTS[kind][number % len(PARTS[kind])]
+    with zipfile.ZipFile(path) as package:
+        content = package.read(name)
+    at = int(where * len(content))
+    attempt(repacked(path, folder / "part", {name: content[:at] + more + content[at + cut :] or b" "}), "sheet")

@@ -153,6 +153,76 @@ def test_children_find_their_parents(tmp_path: Path) -> None:
     assert third["materials"] == []
 
 
+@pytest.mark.parametrize("key", ["所属事项", "item"])
+@pytest.mark.parametrize("parent_key", ["编码", "code"])
+def test_keys_are_named_by_header_or_by_field(tmp_path: Path, key: str, parent_key: str) -> None:
+    path = family(tmp_path, [["身份证", 1]])
+    child = {"sheet": "材料", "key": key, "parent_key": parent_key, "columns": {"所属事项": "item"}}
+    records = data(path, "sheet", columns={"编码": "code"}, children={"materials": child})
+    assert records[0] == {"code": "1", "名称": "提取", "materials": [{"名称": "身份证", "item": 1}]}
+
+
+def test_a_key_merged_down_belongs_to_each_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(str(path)) as made:
+        made.add_worksheet("事项").write_column(0, 0, ["编码", "1", "2"])
+        sheet = made.add_worksheet("材料")
+        sheet.write_row(0, 0, ["名称", "所属事项", "备注"])
+        sheet.write_column(1, 0, ["身份证", "合同", "申请表", "照片", "借据"])
+        sheet.merge_range(4, 1, 5, 1, "2")
+        sheet.merge_range(1, 1, 3, 1, "1")
+        sheet.merge_range(1, 2, 5, 2, "原件")
+    materials = [[one["name"] for one in item["materials"]] for item in data(path, "sheet", children=CHILDREN)]
+    assert materials == [["身份证", "合同", "申请表"], ["照片", "借据"]]
+
+
+def test_a_key_that_only_stands_above_is_not_filled_down(tmp_path: Path) -> None:
+    error = refusal(family(tmp_path, [["身份证", "1"], ["合同", None]]), "sheet", children=CHILDREN)
+    assert where(error) == ("材料", 3, None)
+
+
+MAIN_FAULTS: list[tuple[str, list[list[Any]], tuple[Any, ...], str]] = [
+    ("no key", [["1", "提取"], [None, "许可"]], ("事项", 3, None), "“编码”为空，无法与工作表“材料”对应"),
+    ("a key twice", [["1", "提取"], ["2", "许可"], [1, "登记"]], ("事项", 4, None), "与第2行相同，均为“1”"),
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "words"), [one[1:] for one in MAIN_FAULTS], ids=[one[0] for one in MAIN_FAULTS]
+)
+def test_a_fault_among_parents_has_its_place(
+    tmp_path: Path, rows: list[list[Any]], place: tuple[Any, ...], words: str
+) -> None:
+    sheets = {"事项": [["编码", "名称"], *rows], "材料": [["名称", "所属事项"]]}
+    error = refusal(book(tmp_path / "a.xlsx", sheets), "sheet", children=CHILDREN)
+    assert where(error) == place
+    assert words in error.detail_zh
+
+
+def two_levels(tmp_path: Path, parents: Sequence[str], leaves: Sequence[str]) -> Path:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(str(path)) as made:
+        sheet = made.add_worksheet("事项")
+        sheet.merge_range(0, 0, 1, 0, "编码")
+        for index, parent in enumerate(parents):
+            sheet.merge_range(0, 1 + 2 * index, 0, 2 + 2 * index, parent)
+        sheet.write_row(1, 1, leaves)
+        sheet.write_row(2, 0, ["1", *range(len(leaves))])
+    return path
+
+
+def test_headers_of_two_levels_are_told_apart(tmp_path: Path) -> None:
+    path = two_levels(tmp_path, ["法定", "承诺"], ["天数", "单位", "天数", "说明"])
+    mapped = data(path, "sheet", header_row=2, columns={"承诺/天数": "promised"})
+    assert mapped == [{"编码": "1", "法定/天数": 0, "单位": 1, "promised": 2, "说明": 3}]
+
+
+def test_headers_of_two_levels_may_still_be_the_same(tmp_path: Path) -> None:
+    error = refusal(two_levels(tmp_path, ["时限", "时限"], ["天数", "单位", "天数", "说明"]), "sheet", header_row=2)
+    assert where(error) == ("事项", 2, "D")
+    assert "表头“天数”重复" in error.detail_zh
+
+
 CHILD_FAULTS: list[tuple[str, list[list[Any]], dict[str, Any], tuple[Any, ...], str]] = [
     ("no parent", [["身份证", "1"], ["合同", "9"], ["表", "8"]], {}, ("材料", 3, None), "主表没有“9”"),
     ("no key", [["身份证", "1"], ["合同", None]], {}, ("材料", 3, None), "“所属事项”为空"),
@@ -268,7 +338,7 @@ PART_FAULTS = {
     "rows out of order": HEADER + '<row r="1"><c r="A1"><v>1</v></c></row>',
     "cells out of order": HEADER + '<row r="2"><c r="B2"><v>1</v></c><c r="A2"><v>1</v></c></row>',
     "no such column": HEADER + '<row r="2"><c r="XFE2"><v>1</v></c></row>',
-    "no column": HEADER + '<row r="2"><c r="a2"><v>1</v></c></row>',
+    "no column": HEADER + '<row r="2"><c r="22"><v>1</v></c></row>',
     "no such text": HEADER + '<row r="2"><c r="A2" t="s"><v>99</v></c></row>',
     "a text before the first": HEADER + '<row r="2"><c r="A2" t="s"><v>-1</v></c></row>',
     "no number": HEADER + '<row r="2"><c r="A2"><v>nan</v></c></row>',
@@ -294,6 +364,81 @@ def test_a_sheet_may_leave_out_what_can_be_counted(tmp_path: Path) -> None:
         ("事项!第4行", {"甲": None, "乙": 1000}),
         ("事项!第5行", {"甲": 7, "乙": None}),
     ]
+
+
+def changed(tmp_path: Path, name: str, old: bytes, new: bytes) -> Path:
+    plain = simple(tmp_path)
+    with zipfile.ZipFile(plain) as package:
+        content = package.read(name)
+    assert old in content
+    return repacked(plain, tmp_path / "changed.xlsx", {name: content.replace(old, new, 1)})
+
+
+RELATIONS = "xl/_rels/workbook.xml.rels"
+ESCAPES = {
+    "a relation to nowhere": (RELATIONS, b'Target="worksheets/sheet1.xml"', b'Target="nowhere.xml"'),
+    "a relation without target": (RELATIONS, b'Target="worksheets/sheet1.xml"', b""),
+    "a relation without id": (RELATIONS, b'Id="rId1" ', b""),
+    "a sheet without relation": ("xl/workbook.xml", b' r:id="rId1"', b""),
+    "a sheet without name": ("xl/workbook.xml", b' name="', b' nome="'),
+}
+
+
+@pytest.mark.parametrize("change", ESCAPES.values(), ids=ESCAPES)
+def test_a_workbook_that_contradicts_itself_is_refused(tmp_path: Path, change: tuple[str, bytes, bytes]) -> None:
+    assert refusal(changed(tmp_path, *change), "sheet").facts["file"] == "changed.xlsx"
+
+
+ODDITIES = {
+    "a number format without number": (
+        "xl/styles.xml",
+        b"<fonts",
+        b'<numFmts><numFmt formatCode="0"/></numFmts><fonts',
+    ),
+    "a comment in a text": ("xl/sharedStrings.xml", b"<si>", b"<si><!-- x -->"),
+    "an instruction in a text": ("xl/sharedStrings.xml", b"<si>", b"<si><?x y?>"),
+    "a comment in a row": (SHEET, b"<c ", b"<!-- x --><c "),
+    "a comment among the sheets": ("xl/workbook.xml", b"<sheets>", b"<sheets><!-- x -->"),
+}
+
+
+@pytest.mark.parametrize("change", ODDITIES.values(), ids=ODDITIES)
+def test_what_is_odd_but_harmless_is_read(tmp_path: Path, change: tuple[str, bytes, bytes]) -> None:
+    assert data(changed(tmp_path, *change), "sheet") == data(simple(tmp_path), "sheet") != []
+
+
+def test_a_workbook_in_the_strict_format_is_refused(tmp_path: Path) -> None:
+    main = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    path = changed(tmp_path, "xl/workbook.xml", main, b"http://purl.oclc.org/ooxml/spreadsheetml/main")
+    assert "Strict Open XML" in refusal(path, "sheet").detail_zh
+
+
+def test_a_chinese_date_format_without_text_is_a_date(tmp_path: Path) -> None:
+    with zipfile.ZipFile(simple(tmp_path)) as package:
+        styles = package.read("xl/styles.xml")
+    start, end = styles.index(b"<cellXfs"), styles.index(b"</cellXfs>")
+    dated = styles[:start] + b'<cellXfs count="2"><xf/><xf numFmtId="31"/>' + styles[end:]
+    rows = part(HEADER + '<row r="2"><c r="A2" s="1"><v>46053</v></c><c r="B2" s="-1"><v>46053</v></c></row>')
+    path = repacked(simple(tmp_path), tmp_path / "a.xlsx", {"xl/styles.xml": dated, SHEET: rows})
+    assert data(path, "sheet") == [{"甲": "2026-01-31", "乙": 46053}]
+
+
+def test_what_a_sheet_claims_of_its_size_is_not_believed(tmp_path: Path) -> None:
+    claimed = part(HEADER + '<row r="2"><c r="A2"><v>1</v></c></row>').replace(
+        b"<sheetData>", b'<dimension ref="A1:A1"/><sheetData>'
+    )
+    path = repacked(simple(tmp_path), tmp_path / "a.xlsx", {SHEET: claimed})
+    assert data(path, "sheet") == [{"甲": 1, "乙": None}]
+    path = repacked(simple(tmp_path), tmp_path / "b.xlsx", {SHEET: part(HEADER + '<row r="1048577"><c/></row>')})
+    assert "行顺序有误" in refusal(path, "sheet").detail_zh
+
+
+def test_control_characters_of_a_text(tmp_path: Path) -> None:
+    texts = ("a_x000D_b", "_x005F_x0041_", "_x0000_", "_xD800_")
+    cells = "".join(f'<c t="inlineStr"><is><t>{text}</t></is></c>' for text in texts)
+    heads = "".join(f'<c t="inlineStr"><is><t>{letter}</t></is></c>' for letter in "abcd")
+    path = repacked(simple(tmp_path), tmp_path / "a.xlsx", {SHEET: part(f"<row>{heads}</row><row>{cells}</row>")})
+    assert data(path, "sheet") == [{"a": "a\rb", "b": "_x0041_", "c": "_x0000_", "d": "_xD800_"}]
 
 
 def test_entities_are_refused(tmp_path: Path) -> None:

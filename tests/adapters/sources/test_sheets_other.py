@@ -111,7 +111,9 @@ def test_every_way_an_xls_keeps_a_value(tmp_path: Path) -> None:
             record(0x0006, head.pack(2, 5, 15) + struct.pack("<dHIH", 8.0, 0, 0, 0)),
         ],
         [
-            record(0x00D6, head.pack(3, 0, 15) + struct.pack("<HB", 1, 1) + "富".encode("utf-16-le") + bytes(6)),
+            record(
+                0x00D6, head.pack(3, 0, 15) + struct.pack("<HB", 1, 1) + "富".encode("utf-16-le") + b"\1\0" + bytes(4)
+            ),
             record(0x0006, head.pack(3, 1, 15) + struct.pack("<8sHIH", b"\1\0\1\0\0\0\xff\xff", 0, 0, 0)),
             record(0x0006, head.pack(3, 2, 15) + struct.pack("<8sHIH", b"\3\0\0\0\0\0\xff\xff", 0, 0, 0)),
         ],
@@ -136,30 +138,89 @@ def test_a_merged_header_in_an_xls(tmp_path: Path) -> None:
     assert data(xls(tmp_path, {"事项": rows}), "sheet", header_row=2) == [{"编码": "1", "法定": "20"}]
 
 
-def test_rows_of_an_xls_out_of_order(tmp_path: Path) -> None:
-    rows: list[list[Any]] = [["甲"], [styled(5, 0, 15, 1) + styled(4, 0, 15, 1)]]
-    assert where(refusal(xls(tmp_path, {"事项": rows}), "sheet")) == ("事项", 5, None)
+def test_rows_of_an_xls_may_be_out_of_order(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["甲"], [styled(5, 0, 15, 1) + styled(4, 0, 15, 2)]]
+    assert [(one.place, one.data) for one in read(xls(tmp_path, {"事项": rows}), "sheet")] == [
+        ("事项!第5行", {"甲": 2}),
+        ("事项!第6行", {"甲": 1}),
+    ]
     far: list[list[Any]] = [["甲"], [styled(5, 20_000, 15, 1)]]
-    assert where(refusal(xls(tmp_path, {"事项": far}), "sheet")) == ("事项", 6, None)
+    assert where(refusal(xls(tmp_path, {"事项": far}), "sheet")) == ("事项", None, None)
 
 
 def test_an_xls_older_than_excel_97_is_refused(tmp_path: Path) -> None:
-    assert "早于Excel 97" in refusal(put(tmp_path, "a.xls", compound({"Book": b"x"})), "sheet").detail_zh
-    old = compound({"Workbook": record(0x0809, struct.pack("<4H", 0x0500, 5, 0, 0)) + record(0x000A)})
-    assert "早于Excel 97" in refusal(put(tmp_path, "b.xls", old), "sheet").detail_zh
+    stream = record(0x0809, struct.pack("<4H", 0x0500, 5, 0, 0)) + record(0x000A)
+    for name in ("Book", "Workbook"):
+        assert "早于Excel 97" in refusal(put(tmp_path, "a.xls", compound({name: stream})), "sheet").detail_zh
 
 
 def test_an_xls_with_macros_or_a_password_is_refused(tmp_path: Path) -> None:
     stream = biff({"事项": [["甲"]]})
     stored = put(tmp_path, "a.xls", compound({"Workbook": stream, "_VBA_PROJECT_CUR": b"x"}))
     assert "另存为.xlsx" in refusal(stored, "sheet").detail_zh
-    assert "另存为.xlsx" in refusal(xls(tmp_path, {"宏": [["甲"]]}, "b.xls", kind=1), "sheet").detail_zh
     sealed = xls(tmp_path, {"事项": [["甲"]]}, "c.xls", extra=record(0x002F, bytes(6)))
     assert "密码保护" in refusal(sealed, "sheet").detail_zh
 
 
-def test_a_chart_is_no_sheet(tmp_path: Path) -> None:
-    assert "没有表头行" in refusal(xls(tmp_path, {"图": []}, kind=2), "sheet").detail_zh
+@pytest.mark.parametrize("kind", [1, 2], ids=["macros", "chart"])
+def test_only_a_worksheet_is_a_sheet(tmp_path: Path, kind: int) -> None:
+    assert "没有第1个工作表" in refusal(xls(tmp_path, {"图": [["甲"]]}, kind=kind), "sheet").detail_zh
+
+
+def test_an_xls_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.sources.xls._MOST_BYTES", 1000)
+    assert "文件过大" in refusal(xls(tmp_path, {"事项": ROWS}), "sheet").detail_zh
+
+
+def test_reading_an_xls_says_nothing_on_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = compound({"Workbook": biff({"事项": ROWS})})
+    assert data(put(tmp_path, "a.xls", content + b"x"), "sheet")
+    assert capfd.readouterr() == ("", "")
+
+
+KEYS_DOWN: list[list[Any]] = [
+    *[["所属事项", "名称"], ["1", "身份证"], [None, "合同"], [None, "申请表"]],
+    *[["2", "照片"], [None, "借据"]],
+]
+FAMILY = {"materials": {"sheet": "材料", "key": "所属事项", "parent_key": "编码"}}
+
+
+def test_a_key_merged_down_in_an_xls(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [list(row) for row in KEYS_DOWN]
+    rows[1].append(record(0x00E5, struct.pack("<9H", 2, 1, 3, 0, 0, 4, 5, 0, 0)))
+    first, second = data(xls(tmp_path, {"事项": [["编码"], ["1"], ["2"]], "材料": rows}), "sheet", children=FAMILY)
+    assert [one["名称"] for one in first["materials"]] == ["身份证", "合同", "申请表"]
+    assert second["materials"] == [{"所属事项": "2", "名称": "照片"}, {"所属事项": "2", "名称": "借据"}]
+
+
+def test_a_key_merged_down_in_an_ods(tmp_path: Path) -> None:
+    def tall(key: str, rows: int) -> str:
+        return f'<table:table-cell table:number-rows-spanned="{rows}"><text:p>{key}</text:p></table:table-cell>'
+
+    covered = "<table:covered-table-cell/>"
+    first = ods_row(tall("1", 3), "身份证") + ods_row(covered, "合同") + ods_row(covered, "申请表")
+    rows = ods_row("所属事项", "名称") + first + ods_row(tall("2", 2), "照片")
+    items = ods_row("编码") + ods_row("1") + ods_row("2")
+    path = ods(tmp_path / "a.ods", {"事项": items, "材料": rows + ods_row(covered, "借据")})
+    materials = [[one["名称"] for one in item["materials"]] for item in data(path, "sheet", children=FAMILY)]
+    assert materials == [["身份证", "合同", "申请表"], ["照片", "借据"]]
+    late = ods(tmp_path / "b.ods", {"事项": items, "材料": rows + ods_row(covered, "借据") + ods_row(covered, "多")})
+    assert where(refusal(late, "sheet", children=FAMILY)) == ("材料", 7, None)
+
+
+def test_an_ods_has_a_bound_of_merged_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.sources.ods._MOST_MERGED", 1)
+    tall = '<table:table-cell table:number-rows-spanned="2"><text:p>甲</text:p></table:table-cell>'
+    path = ods(tmp_path / "a.ods", {"事项": ods_row("甲") + ods_row(tall) + ods_row(tall)})
+    assert "合并单元格过多" in refusal(path, "sheet").detail_zh
+
+
+def test_headers_of_two_levels_in_an_ods(tmp_path: Path) -> None:
+    wide = '<table:table-cell table:number-columns-spanned="2"><text:p>{}</text:p></table:table-cell>'
+    covered = "<table:covered-table-cell/>"
+    rows = ods_row(wide.format("法定"), covered, wide.format("承诺"), covered) + ods_row("天数", "单位", "天数", "说明")
+    path = ods(tmp_path / "a.ods", {"事项": rows + ods_row("20", "日", "5", "快")})
+    assert data(path, "sheet", header_row=2) == [{"法定/天数": "20", "单位": "日", "承诺/天数": "5", "说明": "快"}]
 
 
 def test_a_damaged_xls_is_refused(tmp_path: Path) -> None:
@@ -236,6 +297,7 @@ def test_faults_in_an_ods(tmp_path: Path) -> None:
     assert "超过上限500条" in refusal(endless, "sheet", max_rows=500).detail_zh
     sealed = ods(tmp_path / "d.ods", {"事项": ods_row("甲")}, manifest="<encryption-data/>")
     assert "密码保护" in refusal(sealed, "sheet").detail_zh
-    number = ods(tmp_path / "e.ods", {"事项": ods_row("甲") + ods_row(typed("float", value="x"))})
-    assert "已损坏" in refusal(number, "sheet").detail_zh
+    for number in (typed("float", value="x"), typed("float")):
+        path = ods(tmp_path / "e.ods", {"事项": ods_row("甲") + ods_row(number)})
+        assert "已损坏" in refusal(path, "sheet").detail_zh
     assert "已损坏" in refusal(ods(tmp_path / "f.ods", {"事项": "<table:table-row>"}), "sheet").detail_zh

@@ -81,6 +81,8 @@ FAULTS: list[tuple[str, str, tuple[int | None, int | None], str]] = [
     ("a record without fields", "<L>\n<R>1</R></L>", (2, None), "没有字段"),
     ("an attribute twice", '<L xmlns:a="u:a" xmlns:b="u:b">\n<R a:x="1" b:x="2"><A/></R></L>', (2, None), "“@x”重复"),
     ("a NUL character", "<L><R>\0</R></L>", (1, 7), "语法有误"),
+    ("a name that begins with a colon", "<L>\n<:R><A/></:R></L>", (2, 4), "语法有误"),
+    ("a root whose name begins with a colon", "<:L>\n<R><A/></R></:L>", (1, 4), "语法有误"),
     ("two roots", "<L><R><A/></R></L>\n<L/>", (2, 1), "语法有误"),
 ]
 
@@ -93,8 +95,15 @@ def test_a_fault_has_its_place(tmp_path: Path, content: str, place: tuple[int | 
 
 
 def test_a_path_that_leads_nowhere(tmp_path: Path) -> None:
-    error = refusal(put(tmp_path, "a.xml", DOCUMENT.format("utf-8")), "xml", records="PACKAGE/RECORD")
-    assert "没有元素“PACKAGE/RECORD”" in error.detail_zh
+    path = put(tmp_path, "a.xml", DOCUMENT.format("utf-8"))
+    for records in ("PACKAGE/ROWS/RECORD", "PACKAGES", "DATA/RECORD"):
+        assert f"没有元素“{records}”" in refusal(path, "xml", records=records).detail_zh
+
+
+def test_a_list_may_be_empty(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.xml", "<PACKAGE><HEAD/><DATA/></PACKAGE>")
+    assert data(path, "xml", records=PATH) == []
+    assert data(path, "xml", records="PACKAGE") == [{"HEAD": None, "DATA": None}]
 
 
 def test_wrong_bytes_have_their_line(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("city", "item_code", "revision", name="pk_items"),
     )
     op.create_index("ix_items_item_id", "items", ["item_id"], unique=True)
+    op.create_index("ix_items_city_id", "items", ["city", "item_id"], unique=False)
     op.create_index("ix_items_item_code", "items", ["item_code", "city", "revision"], unique=False)
     ending = sa.text("searchable = 1 AND until_day IS NOT NULL")
     op.create_index("ix_items_ending", "items", ["until_day"], sqlite_where=ending, postgresql_where=ending)
