@@ -13,9 +13,15 @@ _KEPT = 60
 """Characters of a value that are kept."""
 
 
+class _List(str):
+    """The name of a list of objects; a source's own name may end in brackets as well."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class SampleField:
-    """样本字段. `path`: names from the record, `[]` after a list of objects."""
+    """样本字段. `path`: names from the record through objects and lists."""
 
     path: tuple[str, ...]
     filled: int = 0
@@ -23,9 +29,14 @@ class SampleField:
     """Text of each value, at most _MOST_VALUES of them, and how often it occurs."""
 
     @property
+    def lists(self) -> int:
+        """How many lists it stands in, one inside the other."""
+        return sum(isinstance(name, _List) for name in self.path)
+
+    @property
     def list_path(self) -> tuple[str, ...] | None:
         """The list it stands in, None for a field of the record itself."""
-        places = [place for place, name in enumerate(self.path) if name.endswith("[]")]
+        places = [place for place, name in enumerate(self.path) if isinstance(name, _List)]
         return self.path[: places[-1] + 1] if places else None
 
     @property
@@ -36,20 +47,19 @@ class SampleField:
     @property
     def text(self) -> str:
         """The path as findings and `ignored` write it."""
-        return ".".join(self.path)
+        return ".".join(f"{name}[]" if isinstance(name, _List) else name for name in self.path)
 
 
 def sample_fields(records: Iterable[Mapping[str, Any]]) -> list[SampleField]:
     """Every field in the order in which it first occurs; lists of plain values are one field."""
-    found: dict[tuple[str, ...], SampleField] = {}
+    found: dict[str, SampleField] = {}
     for record in records:
         _add(record, (), found)
-    above = {path[:length] for path in found for length in range(1, len(path))}
-    above |= {(*path[:-1], path[-1].removesuffix("[]")) for path in above}
-    return [one for path, one in found.items() if one.filled or path not in above]  # an empty list is no other field
+    above = {one.path[:length] for one in found.values() for length in range(1, len(one.path))}
+    return [one for one in found.values() if one.filled or one.path not in above]  # an empty list is no other field
 
 
-def _add(record: Mapping[str, Any], before: tuple[str, ...], found: dict[tuple[str, ...], SampleField]) -> None:
+def _add(record: Mapping[str, Any], before: tuple[str, ...], found: dict[str, SampleField]) -> None:
     for name, value in record.items():
         path = (*before, name)
         if isinstance(value, dict) and len(path) < _DEEPEST:
@@ -57,9 +67,11 @@ def _add(record: Mapping[str, Any], before: tuple[str, ...], found: dict[tuple[s
         elif isinstance(value, list) and any(isinstance(one, dict) for one in value) and len(path) < _DEEPEST:
             for one in value:
                 if isinstance(one, dict):
-                    _add(one, (*before, f"{name}[]"), found)
-        elif len(found) < _MOST_FIELDS or path in found:
-            _note(found.setdefault(path, SampleField(path)), value)
+                    _add(one, (*before, _List(name)), found)
+        else:
+            one = SampleField(path)
+            if len(found) < _MOST_FIELDS or one.text in found:
+                _note(found.setdefault(one.text, one), value)
 
 
 def _note(one: SampleField, value: Any) -> None:

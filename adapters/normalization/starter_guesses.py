@@ -82,7 +82,7 @@ def _groups(fields: Sequence[SampleField], names: Names) -> dict[tuple[str, ...]
     """Lists of the source → lists of ours: by the list's name, else by the names of its fields."""
     inner: dict[tuple[str, ...], list[str]] = {}
     for one in fields:
-        if one.list_path is not None and sum(name.endswith("[]") for name in one.path) == 1:
+        if one.list_path is not None and one.lists == 1:
             inner.setdefault(one.list_path, []).append(one.inside[-1])
     found: dict[tuple[str, ...], str] = {}
     for path, parts in inner.items():
@@ -95,16 +95,18 @@ def _groups(fields: Sequence[SampleField], names: Names) -> dict[tuple[str, ...]
 
 
 def _score(path: tuple[str, ...], parts: Sequence[str], group: str, names: Names) -> int:
-    name = path[-1].removesuffix("[]")
     named = any(
-        where == ITEM and len(known) > 1 and known in name and any(one.target.path == f"{group}[]" for one in listed)
+        where == ITEM
+        and len(known) > 1
+        and known in path[-1]
+        and any(one.target.path == f"{group}[]" for one in listed)
         for (where, known), listed in names.items()
     )
     return sum((group, part) in names for part in parts) + 10 * named
 
 
 def _list(path: tuple[str, ...], group: str) -> Guess:
-    source = ".".join(quoted(name.removesuffix("[]")) for name in path)
+    source = ".".join(quoted(name) for name in path)
     return Guess(TARGETS[f"{group}[]"], {"from": source}, "列表名或其中的字段与此相符 its name or its fields fit")
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
+import olefile
 import xlrd
-from xlrd.compdoc import CompDocError
+from olefile.olefile import OleFileError
 from xlrd.xldate import XLDateError
 
 from adapters.sources.cells import ErrorCell, Range, number_of
@@ -34,7 +36,7 @@ class XlsWorkbook:
             refuse_macros(place)
         with _damage(place):
             try:
-                self._book = _opened(content)
+                self._book = _opened(_workbook_stream(content))
             except xlrd.XLRDError as error:
                 _refuse(content, str(error), place)
             self.names = list(self._book.sheet_names())
@@ -89,8 +91,20 @@ class XlsWorkbook:
 def _damage(place: Place) -> Iterator[None]:
     try:
         yield
-    except (*DAMAGE, xlrd.XLRDError, CompDocError, XLDateError) as error:
+    except (*DAMAGE, xlrd.XLRDError, XLDateError, OleFileError) as error:
         raise place.error("the file is damaged", "文件已损坏") from error
+
+
+def _workbook_stream(content: bytes) -> bytes:
+    """The workbook out of its container. Not by xlrd: entries that point at each other would keep it for ever."""
+    if not content.startswith(MAGIC):
+        return content
+    with olefile.OleFileIO(BytesIO(content)) as container:
+        name = next((one for one in ("Workbook", "Book") if container.exists(one)), None)
+        if name is None:
+            return b""
+        stream: bytes = container.openstream(name).read()
+    return stream
 
 
 def _opened(content: bytes) -> Any:

@@ -89,6 +89,7 @@ def import_(
     """
     settings = Settings()
     compiled = _dialect(settings, city, dialect)
+    _require_confirmed(compiled)
     report = CatalogueReport(compiled)
     told_by = by or getpass.getuser()
 
@@ -138,6 +139,14 @@ def _sha256_of(spool: IO[bytes]) -> str:
 
 def _coverage(report: CatalogueReport) -> dict[str, Any]:
     return {"catalogue": report.catalogue, "by_field": report.by_field()}
+
+
+def _require_confirmed(compiled: CompiledDialect) -> None:
+    if guesses := ", ".join(compiled.unconfirmed):
+        raise DialectMissing(
+            f"These fields of the dialect are still guesses: {guesses}. Confirm each; see tongban cities check.",
+            f"方言中以下字段仍是猜测：{guesses}。请逐一确认，见 tongban cities check。",
+        )
 
 
 def _profile(settings: Settings, city: str) -> CityProfile:

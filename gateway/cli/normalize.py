@@ -28,6 +28,7 @@ def normalize(
     source: Path,
     *,
     profile: Path,
+    city: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """归一化: turn a city's catalogue file into service items and say what was lost on the way.
@@ -41,11 +42,13 @@ def normalize(
         The city's file: JSON, XML, xlsx, xls, ods or CSV, as the dialect says.
     profile
         A city's profile with a `catalogue`, or a dialect file.
+    city
+        行政区划代码 of the deciding city, for a dialect file whose records do not say it.
     json
         Print one JSON document: items, findings, coverage, source_use, counts.
     """
     settings = Settings()
-    dialect = dialect_from_file(profile, settings.seeds_dir, overrides(profile.stem), beijing_day(now()))
+    dialect = dialect_from_file(profile, settings.seeds_dir, overrides(profile.stem), beijing_day(now()), city)
     report = CatalogueReport(dialect)
     with reading(source.name) as told:
         results = counted(normalised(source, dialect, told), report)

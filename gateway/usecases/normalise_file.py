@@ -41,13 +41,15 @@ def dialect_of(profile: CityProfile, today: date) -> CompiledDialect:
     return compile_dialect(found, city=profile.code, shape=profile.codes)
 
 
-def dialect_from_file(path: Path, seeds: Path, settings: dict[str, str], today: date) -> CompiledDialect:
+def dialect_from_file(
+    path: Path, seeds: Path, settings: dict[str, str], today: date, city: str | None = None
+) -> CompiledDialect:
     """From a city's profile the dialect of today, from a dialect file the dialect itself. Raises SeedInvalid."""
     data = read_profile_file(path, settings).data
     bases = load_dialects(seeds / FOLDER)
     if "code" in data:
         return dialect_of(load_profile(path, settings, bases=bases), today)
-    return compile_dialect(load_dialect(path, bases))
+    return compile_dialect(load_dialect(path, bases), city=city)
 
 
 def source_for(dialect: ItemDialect) -> Source:

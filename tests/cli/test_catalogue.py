@@ -142,7 +142,7 @@ async def test_a_gateway_that_runs_takes_up_what_is_published(tmp_path: Path) ->
 def test_a_catalogue_from_the_citys_own_view(tmp_path: Path) -> None:
     rows = [row(number, "12441400DEMY00063N", project_type="2") for number in range(3)]
     secret = {"TONGBAN_SECRET_441400_DATABASE_URL": make_view(tmp_path / "view.sqlite3", rows)}
-    done = tongban("catalogue", "import", "441400", "--json", folder=tmp_path, **secret)
+    done = tongban("catalogue", "import", "441400", "--json", folder=tmp_path, timeout_s=120, **secret)
     found = document(done)
     check_schema("catalogue_import", found)
     assert found["counts"]["read"] == 3

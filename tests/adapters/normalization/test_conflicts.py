@@ -250,20 +250,22 @@ def test_a_month_is_a_loss_and_an_hour_is_none() -> None:
 SICHUAN = "511A0138000000-511602000000-000-DEMO0001-1-00"
 
 
+OWN = {
+    "item_code": "000117051000",
+    "task_code": SICHUAN,
+    "city": "350600",
+    "name": "演示",
+    "version": 1,
+    "status": "IN_USE",
+    "task_type": "01",
+    "use_level": "4",
+    "implementing_body": {"name": "演示"},
+    "project_type": "OTHER",
+}
+
+
 def test_a_code_in_sichuans_manner_is_taken_where_the_profile_asks_for_no_length() -> None:
-    own = {
-        "item_code": "000117051000",
-        "task_code": SICHUAN,
-        "city": "350600",
-        "name": "演示",
-        "version": 1,
-        "status": "IN_USE",
-        "task_type": "01",
-        "use_level": "4",
-        "implementing_body": {"name": "演示"},
-        "project_type": "OTHER",
-    }
-    assert item("350600", own).task_code == SICHUAN
+    assert item("350600", OWN).task_code == SICHUAN
     assert dialects()["350600"].shape == TaskCodeShape(task_code_length=None, handle_item_length=None)
 
 
@@ -290,8 +292,9 @@ def test_codes_of_the_sample_items_fit() -> None:
 
 
 def test_another_citys_item_waits() -> None:
-    found = read("350600", {"city": "445200"})
+    found = read("350600", OWN, city="445200")
     assert found.item is None
+    assert rules(found) == [("other_city", "city")]
 
 
 # --- lists, times, words for nothing

@@ -178,10 +178,10 @@ def test_reading_an_xls_says_nothing_on_the_terminal(tmp_path: Path, capfd: pyte
     assert capfd.readouterr() == ("", "")
 
 
-KEYS_DOWN: list[list[Any]] = [
-    *[["所属事项", "名称"], ["1", "身份证"], [None, "合同"], [None, "申请表"]],
-    *[["2", "照片"], [None, "借据"]],
-]
+KEYS_DOWN = (
+    *[("所属事项", "名称"), ("1", "身份证"), (None, "合同"), (None, "申请表")],
+    *[("2", "照片"), (None, "借据")],
+)
 FAMILY = {"materials": {"sheet": "材料", "key": "所属事项", "parent_key": "编码"}}
 
 
