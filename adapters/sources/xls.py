@@ -37,7 +37,7 @@ class XlsWorkbook:
         with _damage(place):
             try:
                 self._book = _opened(_workbook_stream(content))
-            except xlrd.XLRDError as error:
+            except (xlrd.XLRDError, OleFileError) as error:
                 _refuse(content, str(error), place)
             self.names = list(self._book.sheet_names())
             if self._book.biff_version < _BIFF8:
