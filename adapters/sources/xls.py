@@ -102,7 +102,7 @@ def _workbook_stream(content: bytes) -> bytes:
     with olefile.OleFileIO(BytesIO(content)) as container:
         name = next((one for one in ("Workbook", "Book") if container.exists(one)), None)
         if name is None:
-            return b""
+            raise OleFileError("there is no workbook in it")
         stream: bytes = container.openstream(name).read()
     return stream
 
