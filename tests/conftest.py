@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from gateway.storage.database import Database
 from gateway.storage.migrate import upgrade
 from gateway.storage.postgresql import PostgresDatabase
 from gateway.storage.sqlite import SqliteDatabase
 from tests import postgres
+
+settings.register_profile("shared", deadline=None)  # machines are shared and noisy: how long a case took says nothing
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """Vectors computed with sha256sum and openssl, not with our code."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives import hashes, hmac
 from pydantic import ValidationError
 
@@ -262,3 +264,10 @@ def test_a_profile_chooses_the_scheme() -> None:
         assert verify(auth, call(sign(auth, context, request)), context, tolerance_s=60).nonce
         with pytest.raises(Unauthenticated):
             verify(auth, call({}), context, tolerance_s=60)
+
+
+def test_the_recipe_of_the_guide_is_one() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "adding-a-city.md").read_text("utf-8")
+    block = next(part for part in guide.split("```yaml\n") if "scheme: recipe" in part).split("```")[0]
+    auth = RecipeAuth.model_validate(yaml.safe_load(block)["auth"])
+    assert recipe_headers(auth)["Authorization"].startswith("SIG ")
