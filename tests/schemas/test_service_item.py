@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.service_item import (
     BodyKind,
+    FormField,
     HandleForm,
     Necessity,
     Served,
@@ -165,3 +166,27 @@ def test_enum_values_are_the_codes_of_the_standard(enum: type[TaskType], table: 
     rows = shared_rows("code_tables.csv")
     codes = {row["code"] for row in rows if row["origin"] == "standard" and row["table"].endswith(table)}
     assert {str(member) for member in enum} == codes
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ({"kind": "choice"}, "exactly a choice field has choices"),
+        ({"choices": [{"value": "a", "label": "甲"}]}, "exactly a choice field has choices"),
+        (
+            {"kind": "choice", "choices": [{"value": "a", "label": "甲"}, {"value": "a", "label": "乙"}]},
+            "a choice value occurs twice",
+        ),
+        ({"kind": "integer", "max_length": 5}, "only a text field has max_length"),
+    ],
+)
+def test_a_form_field_that_makes_no_sense(field: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        FormField.model_validate({"key": "account", "label": "账号"} | field)
+
+
+def test_a_form_field_occurs_once() -> None:
+    one = {"key": "account", "label": "账号"}
+    assert ServiceItem.model_validate(values(form_fields=[one])).form_fields[0].kind == "text"
+    with pytest.raises(ValidationError, match="form field's key occurs twice"):
+        ServiceItem.model_validate(values(form_fields=[one, one]))
