@@ -103,3 +103,5 @@ APPLICABILITY: Mapping[str, Rule] = MappingProxyType(
 The fields of 交换信息 apply where the dialect reads any of them: they are about the transport, not the item.
 """
 EXCHANGE = "exchange."
+DECISIVE = ("necessity", "source", "kind")
+"""All that the rules for elements of a list look at: codes, each of a few values."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from adapters.expression_functions import Unmappable
 from adapters.expressions import Evaluate, is_false
-from adapters.normalization.targets import BITS, Target
+from adapters.normalization.applicability import DECISIVE
+from adapters.normalization.targets import BITS, ITEM, Target
 from adapters.normalization.values import NONE, Convert, Notes, Trouble, shown
 from schemas.finding import Finding, Severity
 
@@ -108,6 +109,8 @@ class Part:
     objects: bool = field(init=False)
     """Whether an element must be an object: nothing reads the element itself."""
     rules: tuple[tuple[int, Callable[[Mapping[str, Any]], bool]], ...] = field(init=False)
+    applying: dict[tuple[Any, ...], int] = field(default_factory=dict, compare=False)
+    """DECISIVE values → fields that can apply."""
 
     def __post_init__(self) -> None:
         fast = [one for one in self.steps if one.key is not None]
@@ -276,6 +279,16 @@ class Part:
         return useless
 
     def _applicable(self, values: Mapping[str, Any]) -> int:
+        """Which fields can apply. In a list a few codes settle it, and most elements have the same ones."""
+        if self.group == ITEM:
+            return self._applying(values)
+        key = tuple(map(values.get, DECISIVE))
+        known = self.applying.get(key)
+        if known is None:
+            known = self.applying[key] = self._applying(values)
+        return known
+
+    def _applying(self, values: Mapping[str, Any]) -> int:
         whole = self.whole
         for bit, applies in self.rules:
             if not applies(values):
