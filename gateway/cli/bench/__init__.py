@@ -41,7 +41,7 @@ _COLUMNS = (
     "rss_mb",
 )
 _MATERIALS = 20
-_SHARES = ("share_mapping", "share_expressions", "share_validation", "share_rules", "report_us")
+_SHARES = ("share_mapping", "share_expressions", "share_validation", "share_rules", "share_storage", "report_us")
 _SEARCH = ("rows", "p50_ms", "p99_ms", "p99_two_char_ms")
 
 
