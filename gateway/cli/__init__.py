@@ -4,27 +4,27 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from gateway.cli import bench, catalogue, cities, demo, inbound, items, keys, normalize, outbox, seed, serve, token
-from gateway.cli.running import ApiError
+from gateway.cli.refusal import ApiError
 from gateway.telemetry import configure
 from schemas.errors import CrossCityError
 
 _HELP = "通办网关 the gateway that carries government service applications (办件) between cities."
 
 app = App(name="tongban", help=_HELP, version="0.1.0", help_format="plaintext")
-app.command(serve.serve)
-app.command(seed.seed)
-app.command(demo.demo)
-app.command(normalize.normalize)
-for group in (keys.app, token.app, inbound.app, outbox.app, cities.app, catalogue.app, items.app, bench.app):
-    app.command(group)
+for name in ("serve", "seed", "demo", "normalize"):
+    app.command(f"gateway.cli.{name}:{name}", name=name)
+for name in ("keys", "token", "inbound", "outbox", "cities", "catalogue", "items", "bench"):
+    app.command(f"gateway.cli.{name}:app", name=name)  # by its place: a command imports what it needs, no other does
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run one command; errors print one sentence in Chinese and English, and what to do next."""
     configure()
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0] in {"--help", "-h"}:
+        _ = [app[name] for name in app]  # the list of commands says what each does: now all are needed
     try:
-        result = app(sys.argv[1:] if argv is None else argv, exit_on_error=False, print_error=True)
+        result = app(words, exit_on_error=False, print_error=True)
     except CycloptsError:
         raise SystemExit(64) from None
     except (CrossCityError, ApiError) as error:

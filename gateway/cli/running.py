@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from gateway.cli.refusal import ApiError
 from gateway.domain.access import Role
 from gateway.evidence.jws import Signer
 from gateway.evidence.keys import KeyRing, load_keys
@@ -74,15 +75,6 @@ def running_url(settings: Settings) -> str | None:
     except (OSError, ValueError, KeyError):
         return None
     return str(note["url"])
-
-
-class ApiError(Exception):
-    """An answer of the gateway that is a problem document."""
-
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(problem.get("detail_zh") or problem.get("detail") or f"HTTP {status}")
-        self.status = status
-        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
