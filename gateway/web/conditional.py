@@ -1,4 +1,4 @@
-"""条件请求: ETag and If-None-Match for answers that change with the catalogue's generation or the day only."""
+"""条件请求: ETag and If-None-Match: tags of answers that change with the catalogue or the day, and of documents."""
 
 import hashlib
 
@@ -15,11 +15,19 @@ def entity_tag(request: web.Request, generation: int, day: str) -> str:
     return f'"{generation}-{day}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"'
 
 
+def body_tag(body: bytes) -> str:
+    """The tag of a document: strong, from its bytes."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def held_tags(request: web.Request) -> set[str]:
+    """What the caller has already. Tags are compared weakly (RFC 9110 §13.1.2)."""
+    return {one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")}
+
+
 def not_modified(request: web.Request, tag: str) -> web.Response | None:
-    """304 where the caller has this very answer already. Tags are compared weakly (RFC 9110 §13.1.2)."""
-    given = request.headers.get("If-None-Match", "")
-    held = {one.strip().removeprefix("W/") for one in given.split(",")}
-    return web.Response(status=304, headers=caching(tag)) if tag in held else None
+    """304 where the caller has this very answer already."""
+    return web.Response(status=304, headers=caching(tag)) if tag in held_tags(request) else None
 
 
 def caching(tag: str) -> dict[str, str]:

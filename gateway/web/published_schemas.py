@@ -1,6 +1,5 @@
 """公布的数据模式: JSON Schema (draft 2020-12) of every model cities exchange, made from the models themselves."""
 
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
@@ -61,8 +60,3 @@ def index_bytes() -> bytes:
         for name, model in MODELS.items()
     ]
     return orjson.dumps({"data": data, "next": None}, option=orjson.OPT_INDENT_2) + b"\n"
-
-
-def entity_tag(body: bytes) -> str:
-    """ETag of a document: strong, from its bytes."""
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -8,11 +8,14 @@ import pytest
 from gateway.domain.matching import Decision
 from gateway.storage import catalogue
 from gateway.storage.sql import SQL
+from gateway.usecases.import_catalogue import ImportedRow
 from gateway.usecases.match_items import Verdict, decide
 from gateway.web.published_schemas import MODELS
 from gateway.wiring import now
+from schemas.service_item import ServiceItem
 from tests.gateways import Gateway
-from tests.web.conftest import body
+from tests.storage.catalogues import put
+from tests.web.conftest import body, seeded
 
 CODE = "002017900007"
 PATH = f"/v1/items/{CODE}"
@@ -141,3 +144,15 @@ async def end_item(gateway: Gateway, city: str, code: str) -> None:
         await tx.execute(SQL("UPDATE items SET until_day = '2026-01-02' WHERE city = ? AND item_code = ?"), city, code)
         await catalogue.move(tx)
     await gateway.services.refresh()
+
+
+async def test_what_was_just_published_is_compared_at_once(gateway: Gateway) -> None:
+    path = f"{PATH}/differences?cities=445200,441300"
+    before = await gateway.call("GET", path)
+    assert "刚刚发布" not in str(before.body)
+    fields = seeded()["441300", CODE].model_dump() | {"acceptance_conditions": "演示：刚刚发布的条件"}
+    fields["provenance"] |= {"acceptance_conditions": "fictitious"}
+    item = ServiceItem.model_validate(fields)
+    await put(gateway.services.db, [ImportedRow("第1行", item, CODE, item.name)], now=now(), complete=False)
+    after = await gateway.call("GET", path)
+    assert "刚刚发布的条件" in str(after.body)

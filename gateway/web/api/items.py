@@ -10,8 +10,10 @@ from gateway.domain.days import beijing_day
 from gateway.domain.differences import differences as compare
 from gateway.domain.duty_sheet import duty_sheet as make_duty_sheet
 from gateway.domain.form_schema import form_schema as make_form_schema
+from gateway.storage import items as stored_items
 from gateway.usecases.match_items import counterpart
 from gateway.web import published_schemas
+from gateway.web.conditional import body_tag, held_tags
 from gateway.web.endpoint import authenticate
 from gateway.wiring import Services, now
 from schemas.agreement import Agreement, Mode
@@ -42,17 +44,17 @@ def _known_city(services: Services, name: str, city: str) -> str:
 
 def _document(request: web.Request, body: bytes, media_type: str = "application/json") -> web.Response:
     """The bytes, or 304 where the caller has them."""
-    tag = published_schemas.entity_tag(body)
-    held = {one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")}
+    tag = body_tag(body)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if tag in held or "*" in held:
+    if held_tags(request) & {tag, "*"}:
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, headers=headers | {"Content-Type": media_type})
 
 
 async def _item(services: Services, city: str, item_code: str) -> ServiceItem | None:
-    offered = await services.catalogue.items.get(services.db, city, item_code, beijing_day(now()))
-    return None if offered is None else offered.item
+    """As the database has it now; the cache, made for intake, may be a reload behind what was published."""
+    stored = await stored_items.in_force(services.db, city, item_code, beijing_day(now()))
+    return None if stored is None else stored.item()
 
 
 async def _required_item(services: Services, city: str, item_code: str) -> ServiceItem:
