@@ -23,7 +23,7 @@ from gateway.delivery.outcome import Delivered
 from gateway.delivery.worker import Worker
 from gateway.domain.backoff import DEFAULT_DELAYS_S
 from gateway.evidence.chain import milliseconds
-from gateway.evidence.keys import KeyRing, create_key, load_keys
+from gateway.evidence.keys import KeyRing, load_keys, new_ring
 from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
 from gateway.settings import Settings, secret
 from gateway.storage import breakers, catalogue, intake, items, outbox
@@ -203,10 +203,8 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
 def _open_keys(settings: Settings) -> KeyRing:
     ring = load_keys(settings.keys)
     if ring is None:
-        kid = create_key(settings.keys)
-        log.info("keys.created", kid=kid, folder=str(settings.keys))
-        ring = load_keys(settings.keys)
-    assert ring is not None  # noqa: S101 - just created
+        ring = new_ring(settings.keys)
+        log.info("keys.created", kid=ring.kid, folder=str(settings.keys))
     return ring
 
 

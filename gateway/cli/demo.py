@@ -22,7 +22,7 @@ from gateway.cli.processes import Parties, gateway_process, require_simulators, 
 from gateway.cli.running import Api, api, issue_token
 from gateway.cli.seed import load
 from gateway.domain.access import Role
-from gateway.evidence.keys import KeyRing, create_key, load_keys
+from gateway.evidence.keys import KeyRing, new_ring
 from gateway.settings import Settings
 from gateway.usecases.read_profiles import read_profiles
 from gateway.usecases.read_seeds import read_seeds
@@ -71,9 +71,7 @@ async def _running(folder: Path) -> AsyncIterator[_Demo]:
     parties = Parties(folder)
     settings = Settings(data_dir=folder, database_url=None, keys_dir=None)
     await load(settings)
-    create_key(settings.keys)
-    ring = load_keys(settings.keys)
-    assert ring is not None  # noqa: S101 - just created
+    ring = new_ring(settings.keys)
     async with simulated_cities(parties), gateway_process(folder, _environment(parties)) as (_, url):
         async with aiohttp.ClientSession() as session:
             told = {"callback_url": url}

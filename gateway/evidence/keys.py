@@ -70,6 +70,14 @@ def create_key(folder: Path) -> str:
     return kid
 
 
+def new_ring(folder: Path) -> KeyRing:
+    """Add a key as `create_key` does; gives the whole ring."""
+    create_key(folder)
+    ring = load_keys(folder)
+    assert ring is not None  # noqa: S101 - it has the key that was just made
+    return ring
+
+
 def _write_private(path: Path, pem: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as handle:

@@ -20,7 +20,7 @@ from gateway.cli.processes import ROOT, SIMULATED, Parties, gateway_process, sim
 from gateway.cli.running import issue_token
 from gateway.cli.seed import load
 from gateway.domain.access import Role
-from gateway.evidence.keys import KeyRing, create_key, load_keys
+from gateway.evidence.keys import KeyRing, new_ring
 from gateway.settings import Settings
 from gateway.usecases.read_seeds import read_seeds
 from schemas.agreement import Mode
@@ -142,9 +142,7 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """Simulators running, database seeded, keys made; start gateways with `world.gateway()`."""
     parties = Parties(folder)
-    create_key(folder / "keys")
-    ring = load_keys(folder / "keys")
-    assert ring is not None
+    ring = new_ring(folder / "keys")
     variables = {"TONGBAN_PROFILES_DIR": str(_profiles(folder)), **(extra or {})}
     await load(Settings(data_dir=folder / "a", database_url=database_url))
     items = {(item.city, item.item_code): item for item in read_seeds(ROOT / "seeds").items}

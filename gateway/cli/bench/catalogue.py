@@ -19,7 +19,7 @@ from gateway.cli.output import err
 from gateway.cli.processes import ROOT, gateway_process
 from gateway.cli.running import issue_token
 from gateway.domain.access import Role
-from gateway.evidence.keys import create_key, load_keys
+from gateway.evidence.keys import new_ring
 from gateway.settings import Settings
 
 CITIES = ("441300", "440500")
@@ -118,9 +118,7 @@ def _peak_mb(pid: int) -> float:
 
 async def _search(folder: Path, environment: dict[str, str], searches: int) -> dict[str, Any]:
     settings = Settings(data_dir=folder, database_url=None, keys_dir=None)
-    create_key(settings.keys)
-    ring = load_keys(settings.keys)
-    assert ring is not None  # noqa: S101 - just created
+    ring = new_ring(settings.keys)
     token = issue_token(ring, caller="bench", role=Role.CLERK, city="445200", ttl_s=3600)
     async with (
         gateway_process(folder, environment | {"TONGBAN_LOG_JSON": "true"}) as (_, url),

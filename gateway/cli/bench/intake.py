@@ -28,7 +28,7 @@ from gateway.cli.processes import SIMULATED, Parties, gateway_process, process, 
 from gateway.cli.running import issue_token
 from gateway.cli.seed import load as load_seeds
 from gateway.domain.access import Role
-from gateway.evidence.keys import create_key, load_keys
+from gateway.evidence.keys import new_ring
 from gateway.settings import Settings
 from gateway.usecases.read_seeds import read_seeds
 from gateway.wiring import new_id
@@ -100,9 +100,7 @@ async def _gateway(folder: Path, database_url: str | None, *, forwarding: bool) 
     parties = Parties(folder)
     settings = Settings(data_dir=folder, database_url=database_url, keys_dir=None)
     await load_seeds(settings)
-    create_key(settings.keys)
-    ring = load_keys(settings.keys)
-    assert ring is not None  # noqa: S101 - just created
+    ring = new_ring(settings.keys)
     token = issue_token(ring, caller="bench", role=Role.CLERK, city="445200", ttl_s=86400)
     async with AsyncExitStack() as stack:
         if forwarding:
