@@ -59,28 +59,35 @@ def compiled_answers(answers: Answers, compiler: Compiler, place: Place) -> Comp
     return CompiledAnswers(compiler.expression(answers.code, (*place, "code")), words)
 
 
-class RestCalls:
+class AnswerParts:
+    """应答取值: what the answers of a section's operations say, whatever carries them. Raises DialectError."""
+
+    def __init__(self, section: Any, compiler: Compiler, name: str) -> None:
+        def part(operation: str, field: str) -> Evaluate:
+            text = getattr(getattr(section, operation), field, None)
+            return compiler.optional(text, (name, operation, field))
+
+        self.answers = compiled_answers(section.answers, compiler, (name, "answers"))
+        self.upload_reference, self.upload_sha256 = part("upload", "reference"), part("upload", "sha256")
+        self.case_number, self.partner_reference = part("submit", "case_number"), part("submit", "partner_reference")
+        self.query_case_number = part("query", "case_number")
+        self.progress_rows, self.progress_next = part("progress", "rows"), part("progress", "next")
+
+
+class RestCalls(AnswerParts):
     """REST操作. Raises DialectError."""
 
     def __init__(self, rest: RestOperations, compiler: Compiler) -> None:
-        self.answers = compiled_answers(rest.answers, compiler, ("rest", "answers"))
+        super().__init__(rest, compiler, "rest")
 
         def target(name: str) -> Target | None:
             call: Call | None = getattr(rest, name)
             return None if call is None else Target(rest.url, call, compiler, ("rest", name))
 
-        def part(name: str, field: str) -> Evaluate:
-            text = getattr(getattr(rest, name), field, None)
-            return compiler.optional(text, ("rest", name, field))
-
         self.upload = target("upload")
-        self.upload_reference, self.upload_sha256 = part("upload", "reference"), part("upload", "sha256")
         self.submit = Target(rest.url, rest.submit, compiler, ("rest", "submit"))
         self.submit_body = compiler.tree(rest.submit.body, ("rest", "submit", "body"))
-        self.case_number, self.partner_reference = part("submit", "case_number"), part("submit", "partner_reference")
-        self.query, self.query_case_number = target("query"), part("query", "case_number")
-        self.progress = target("progress")
-        self.progress_rows, self.progress_next = part("progress", "rows"), part("progress", "next")
+        self.query, self.progress = target("query"), target("progress")
         self.download, self.ping = target("download"), target("ping")
 
 

@@ -79,35 +79,53 @@ class Call(Model):
     query: dict[str, Expression] = Field(default_factory=dict)
 
 
-class UploadCall(Call):
-    """文件上传: before the application, one call per file; the bytes are the body."""
+class UploadAnswer(Model):
+    """上传应答: where the answer to an upload says what."""
 
     reference: Expression
     """The partner's number of the file; the materials of the application carry it as `uploaded`."""
     sha256: Expression | None = None
 
 
-class SubmitCall(Call):
-    """申报."""
+class SubmitAnswer(Model):
+    """申报应答: where the answer to an application says what."""
 
-    body: Tree
     case_number: Expression | None = None
     partner_reference: Expression | None = None
 
 
-class QueryCall(Call):
-    """查重: whether the partner has a message."""
+class QueryAnswer(Model):
+    """查重应答: where the answer says under which number the partner has the message."""
 
     case_number: Expression
 
 
-class ProgressCall(Call):
-    """进度轮询: page by page; input is `cursor` (text) and `limit` (number)."""
+class Pages(Model):
+    """分页: page by page; input is `cursor` (text) and `limit` (number)."""
 
     rows: Expression
     next: Expression
+    """The next page's cursor."""
     start: str = "0"
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class UploadCall(UploadAnswer, Call):
+    """文件上传: before the application, one call per file; the bytes are the body."""
+
+
+class SubmitCall(SubmitAnswer, Call):
+    """申报."""
+
+    body: Tree
+
+
+class QueryCall(QueryAnswer, Call):
+    """查重: whether the partner has a message."""
+
+
+class ProgressCall(Pages, Call):
+    """进度轮询."""
 
 
 class MutualTls(Model):

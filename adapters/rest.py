@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from adapters.answers import Answer, acknowledgement, part
+from adapters.answered import found, page, taken
+from adapters.answers import Answer, part
 from adapters.callbacks import CallbackReader
 from adapters.calls import RestCalls, Target
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
@@ -19,7 +20,6 @@ from adapters.expression_functions import Unmappable, json_bytes
 from adapters.faults import Submission, map_http_faults, no_words, undescribed
 from adapters.http_channel import Channel
 from adapters.profile import CityProfile
-from adapters.reading import read_rows
 from adapters.uploads import StoredBytes, check_sizes, number_of, upload_each
 from schemas.application import StoredFile
 from schemas.message import Acknowledgement, OutboundMessage, RemoteFile
@@ -59,13 +59,7 @@ class RestAdapter:
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""
-        answer = await self._ask(self._calls.query, message.model_dump(mode="json"))
-        if answer.meaning == "absent":
-            return None
-        case_number = part(self._calls.query_case_number, answer)
-        if case_number is None:
-            raise undescribed()  # "found", but nothing in it: to send again could book it twice
-        return acknowledgement(case_number, None, duplicate=True, submission=None)
+        return found(self._calls, await self._ask(self._calls.query, message.model_dump(mode="json")))
 
     async def collect(self, cursor: str | None) -> Collected:
         """One page of progress."""
@@ -73,12 +67,7 @@ class RestAdapter:
         if progress is None:
             raise undescribed("progress call", "进度接口")
         answer = await self._ask(calls.progress, {"cursor": cursor or progress.start, "limit": progress.limit})
-        rows, following = part(calls.progress_rows, answer), part(calls.progress_next, answer)
-        if not isinstance(rows, list) or following is None:
-            raise undescribed()
-        reports, unreadable_rows = read_rows(self.reports["progress"], rows)
-        more = len(rows) >= progress.limit
-        return Collected(reports, str(following), more=more, unreadable=unreadable_rows)
+        return page(calls, answer, progress, self.reports["progress"])
 
     async def acknowledge(self, collected: Collected) -> None:
         """Nothing to do: the cursor says what we have."""
@@ -140,11 +129,4 @@ class RestAdapter:
         calls = self._calls
         body = json_bytes(calls.submit_body(words))
         answer = await self._channel.post(calls.submit.url(words), body, _JSON, submission)
-        if answer.meaning == "absent":
-            raise undescribed()
-        return acknowledgement(
-            part(calls.case_number, answer, submission),
-            part(calls.partner_reference, answer, submission),
-            duplicate=answer.meaning == "duplicate",
-            submission=submission,
-        )
+        return taken(calls, answer, submission)

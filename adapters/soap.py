@@ -10,13 +10,13 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from adapters.answers import Answer, acknowledgement, part
+from adapters.answered import found, page, taken
+from adapters.answers import Answer, part
 from adapters.callbacks import CallbackReader
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
 from adapters.dialect import message_words
 from adapters.faults import Submission, map_http_faults, undescribed
 from adapters.profile import CityProfile
-from adapters.reading import read_rows
 from adapters.soap_body import Contents
 from adapters.soap_calls import SoapCalls, SoapRequest
 from adapters.soap_channel import SoapChannel
@@ -61,13 +61,7 @@ class SoapAdapter:
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""
-        answer = await self._ask(self._calls.query, message.model_dump(mode="json"))
-        if answer.meaning == "absent":
-            return None
-        case_number = part(self._calls.query_case_number, answer)
-        if case_number is None:
-            raise undescribed()  # "found", but nothing in it: to send again could book it twice
-        return acknowledgement(case_number, None, duplicate=True, submission=None)
+        return found(self._calls, await self._ask(self._calls.query, message.model_dump(mode="json")))
 
     async def collect(self, cursor: str | None) -> Collected:
         """One page of progress."""
@@ -75,11 +69,7 @@ class SoapAdapter:
         if progress is None:
             raise undescribed("progress call", "进度接口")
         answer = await self._ask(self._calls.progress, {"cursor": cursor or progress.start, "limit": progress.limit})
-        rows, following = part(self._calls.progress_rows, answer), part(self._calls.progress_next, answer)
-        if not isinstance(rows, list) or following is None:
-            raise undescribed()
-        reports, unreadable_rows = read_rows(self.reports["progress"], rows)
-        return Collected(reports, str(following), more=len(rows) >= progress.limit, unreadable=unreadable_rows)
+        return page(self._calls, answer, progress, self.reports["progress"])
 
     async def acknowledge(self, collected: Collected) -> None:
         """Nothing to do: the cursor says what we have."""
@@ -147,14 +137,7 @@ class SoapAdapter:
     async def _submit(self, words: dict[str, Any], submission: Submission, contents: Contents) -> Acknowledgement:
         calls = self._calls
         answer = await self._channel.call(calls.submit, words, submission, contents)
-        if answer.meaning == "absent":
-            raise undescribed()
-        return acknowledgement(
-            part(calls.case_number, answer, submission),
-            part(calls.partner_reference, answer, submission),
-            duplicate=answer.meaning == "duplicate",
-            submission=submission,
-        )
+        return taken(calls, answer, submission)
 
 
 def _from_base64(text: Any) -> bytes:

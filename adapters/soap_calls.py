@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.calls import compiled_answers
+from adapters.calls import AnswerParts
 from adapters.dialect import Compiler, Place
 from adapters.expression_functions import Unmappable
-from adapters.expressions import Evaluate
 from adapters.soap_operations import SoapCall, SoapOperations
 from adapters.xml_writing import check_package, written
 
@@ -37,27 +36,20 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-class SoapCalls:
+class SoapCalls(AnswerParts):
     """SOAP操作. Raises DialectError."""
 
     def __init__(self, soap: SoapOperations, compiler: Compiler) -> None:
-        self.answers = compiled_answers(soap.answers, compiler, ("soap", "answers"))
+        super().__init__(soap, compiler, "soap")
 
         def request(name: str) -> SoapRequest | None:
             call: SoapCall | None = getattr(soap, name)
             return None if call is None else SoapRequest(soap, call, compiler, ("soap", name))
 
-        def part(name: str, field: str) -> Evaluate:
-            return compiler.optional(getattr(getattr(soap, name), field, None), ("soap", name, field))
-
         self.submit = SoapRequest(soap, soap.submit, compiler, ("soap", "submit"))
-        self.case_number, self.partner_reference = part("submit", "case_number"), part("submit", "partner_reference")
-        self.upload = request("upload")
-        self.upload_reference, self.upload_sha256 = part("upload", "reference"), part("upload", "sha256")
-        self.query, self.query_case_number = request("query"), part("query", "case_number")
-        self.progress = request("progress")
-        self.progress_rows, self.progress_next = part("progress", "rows"), part("progress", "next")
-        self.download, self.content = request("download"), part("download", "content")
+        self.upload, self.query, self.progress = request("upload"), request("query"), request("progress")
+        self.download = request("download")
+        self.content = compiler.optional(getattr(soap.download, "content", None), ("soap", "download", "content"))
         self.ping = request("ping")
 
     def requests(self) -> list[SoapRequest]:

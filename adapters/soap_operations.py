@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from adapters.operations import Answers, Expression, MutualTls, Tree
+from adapters.operations import Answers, Expression, MutualTls, Pages, QueryAnswer, SubmitAnswer, Tree, UploadAnswer
 from schemas.model import Model
 
 XmlName = Annotated[str, StringConstraints(pattern=r"^[^\W\d][\w.\-]{0,99}$")]
@@ -39,34 +39,20 @@ class SoapCall(Model):
     """The operation's other string parameters."""
 
 
-class SoapUpload(SoapCall):
+class SoapUpload(UploadAnswer, SoapCall):
     """文件上传: before the application, one call per file; input has `file` and `content`, its base64."""
 
-    reference: Expression
-    """The partner's number of the file; the materials of the application carry it as `uploaded`."""
-    sha256: Expression | None = None
 
-
-class SoapSubmit(SoapCall):
+class SoapSubmit(SubmitAnswer, SoapCall):
     """申报; each material with a file has `content`, its base64, for a city that takes files in the record."""
 
-    case_number: Expression | None = None
-    partner_reference: Expression | None = None
 
-
-class SoapQuery(SoapCall):
+class SoapQuery(QueryAnswer, SoapCall):
     """查重: whether the partner has a message."""
 
-    case_number: Expression
 
-
-class SoapProgress(SoapCall):
-    """进度轮询: page by page; input is `cursor` (text) and `limit` (number)."""
-
-    rows: Expression
-    next: Expression
-    start: str = "0"
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+class SoapProgress(Pages, SoapCall):
+    """进度轮询."""
 
 
 class SoapDownload(SoapCall):

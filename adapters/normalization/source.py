@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from adapters.operations import Answers, Column, Expression, SecretName
+from adapters.operations import Answers, Column, Expression, Pages, SecretName
 from schemas.model import Model, ShortText
 
 _HeaderRow = Annotated[int, Field(ge=1, le=100)]
@@ -23,17 +23,12 @@ class Children(Model):
     columns: dict[str, ShortText] = Field(default_factory=dict)
 
 
-class Listing(Model):
-    """分页接口: a REST listing; input of its expressions is `cursor` (text) and `limit` (number)."""
+class Listing(Pages):
+    """分页接口: a REST listing; a cursor that is null, empty or the same again ends it."""
 
     path: Annotated[str, StringConstraints(pattern=r"^/[^?#\s]*$")]
     query: dict[str, Expression] = Field(default_factory=dict)
     answers: Answers | None = None
-    rows: Expression
-    next: Expression
-    """The next page's cursor; null, empty or the same again ends the listing."""
-    start: str = "0"
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
 class View(Model):
