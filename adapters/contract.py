@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.application import StoredFile
-from schemas.message import Acknowledgement, OutboundMessage, ProgressReport, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, OutboundMessage, ProgressReport, RemoteFile
 
 if TYPE_CHECKING:
     from adapters.profile import CityProfile
@@ -31,18 +31,47 @@ class FileSource(Protocol):
         ...
 
 
+class RequestSigner(Protocol):
+    """请求签名: the gateway's own key, ES256, for what is signed on the way to a peer."""
+
+    @property
+    def kid(self) -> str:
+        """The key's number, as /.well-known/jwks.json shows it."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The raw signature r ‖ s, 64 bytes (RFC 7518 §3.4)."""
+        ...
+
+
+class Tray(Protocol):
+    """待取件: what is left, durably, for a city that cannot be called: it fetches it, or a person carries it."""
+
+    async def reserve(self, city: str, message_id: str, application_id: str, kind: str) -> int:
+        """The message's number in this city's tray, from 1; the same message always gets the same number."""
+        ...
+
+    async def put(self, message_id: str, body: bytes, packet: bytes | None = None) -> None:
+        """Leave a reserved message: its JSON and, for a person, a zip of documents. A second time changes nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterContext:
     """What an adapter needs from above.
 
     `secret` maps a name used in the profile to its value and raises KeyError for one that is not configured;
     it is asked on every use, so that a rotated secret needs no restart.
-    `nonce` gives a fresh random token.
+    `nonce` gives a fresh random token. `signer` gives the key that signs now; `tray` keeps what cannot be sent.
+    Both are None only where no adapter in use needs them. `city` is our own division code.
     """
 
     now: Callable[[], datetime]
     secret: Callable[[str], str]
     nonce: Callable[[], str]
+    signer: Callable[[], RequestSigner] | None = None
+    tray: Tray | None = None
+    city: str = "445200"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +116,14 @@ class Adapter(Protocol):
 
     async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
         """Hand the application and its files to the partner; return once the partner has it durably."""
+        ...
+
+    async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
+        """Hand a supplement or a withdrawal to the partner, which has the application already.
+
+        May be called again with the same `message_id`. PartnerProtocol where the profile has no such operation: a
+        person must tell the city.
+        """
         ...
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:

@@ -25,7 +25,7 @@ from adapters.profile import CityProfile
 from adapters.reading import read_rows
 from adapters.uploads import StoredBytes, check_sizes
 from schemas.errors import Internal, PartnerProtocol, PartnerUnavailable
-from schemas.message import Acknowledgement, OutboundMessage, ProgressReport, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, OutboundMessage, ProgressReport, RemoteFile
 
 T = TypeVar("T")
 Token = dict[str, list[str]]
@@ -71,6 +71,10 @@ class ExchangeDatabaseAdapter:
                 row, materials = await self._rows_of(message, files)
                 fresh = await self._put(row, materials, commit)
         return Acknowledgement(duplicate=not fresh, partner_reference=str(message.message_id))
+
+    async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
+        """Hand over a supplement or a withdrawal."""
+        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Never needed: the key of the row makes a repeat harmless."""

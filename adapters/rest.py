@@ -22,7 +22,7 @@ from adapters.http_channel import Channel
 from adapters.profile import CityProfile
 from adapters.uploads import StoredBytes, check_sizes, number_of, upload_each
 from schemas.application import StoredFile
-from schemas.message import Acknowledgement, OutboundMessage, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, OutboundMessage, RemoteFile
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -56,6 +56,10 @@ class RestAdapter:
                 if message.files and self._calls.upload is not None:
                     await self._upload_all(self._calls.upload, message, words, files)
                 return await self._submit(words, submission)
+
+    async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
+        """Hand over a supplement or a withdrawal."""
+        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""

@@ -39,7 +39,7 @@ from adapters.profile import CityProfile, Duplicates
 from adapters.sftp_calls import SftpCalls
 from adapters.sftp_channel import SftpChannel
 from adapters.uploads import check_sizes
-from schemas.message import Acknowledgement, OutboundMessage, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, OutboundMessage, RemoteFile
 
 
 class SftpBatchAdapter:
@@ -78,6 +78,10 @@ class SftpBatchAdapter:
         """Join a batch; return once its manifest is in place."""
         check_sizes(message, self._profile.limits.max_file_bytes)
         return await self._gathering.deliver(self._case(message, files))
+
+    async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
+        """Hand over a supplement or a withdrawal."""
+        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Look the message up in the records of sent batches."""

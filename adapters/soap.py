@@ -23,7 +23,7 @@ from adapters.soap_channel import SoapChannel
 from adapters.uploads import check_sizes, number_of, upload_each
 from schemas.application import StoredFile
 from schemas.errors import PartnerProtocol
-from schemas.message import Acknowledgement, OutboundMessage, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, OutboundMessage, RemoteFile
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -58,6 +58,10 @@ class SoapAdapter:
                 for material, outbound in zip(words["materials"], message.files, strict=False):  # papers come last
                     material["content"] = contents.mark(outbound.file)
                 return await self._submit(words, submission, contents)
+
+    async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
+        """Hand over a supplement or a withdrawal."""
+        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""

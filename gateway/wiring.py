@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import structlog
 import uuid_utils
 
-from adapters.contract import Adapter, AdapterContext
+from adapters.contract import Adapter, AdapterContext, RequestSigner
 from adapters.profile import CityProfile
 from adapters.registry import build_adapter
 from gateway.delivery.attempt import Policy
@@ -23,7 +23,8 @@ from gateway.delivery.outcome import Delivered
 from gateway.delivery.worker import Worker
 from gateway.domain.backoff import DEFAULT_DELAYS_S
 from gateway.evidence.chain import milliseconds
-from gateway.evidence.keys import KeyRing, load_keys, new_ring
+from gateway.evidence.jws import RawSigner
+from gateway.evidence.keys import KeyRing, current_kid, load_keys, new_ring
 from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
 from gateway.settings import Settings, secret
 from gateway.storage import breakers, catalogue, intake, items, outbox
@@ -37,6 +38,7 @@ from gateway.storage.migrate import upgrade
 from gateway.storage.outbox import Entry
 from gateway.storage.postgresql import PostgresDatabase
 from gateway.storage.sqlite import SqliteDatabase
+from gateway.storage.tray import StoredTray
 from gateway.telemetry import Metrics
 from gateway.usecases import complete_delivery, submit_application
 from gateway.usecases.parsing import parse
@@ -179,9 +181,29 @@ class Services:
                     log.warning("refresh.failed", error=type(error).__name__)
 
 
-def adapter_context() -> AdapterContext:
-    """What adapters are handed."""
-    return AdapterContext(now=now, secret=secret, nonce=lambda: secrets.token_hex(8))
+def adapter_context(settings: Settings | None = None, tray: StoredTray | None = None) -> AdapterContext:
+    """What adapters are handed; commands that speak to no peer and leave nothing need neither argument."""
+    return AdapterContext(
+        now=now,
+        secret=secret,
+        nonce=lambda: secrets.token_hex(16),
+        signer=None if settings is None else _newest_signer(settings),
+        tray=tray,
+        city="445200" if settings is None else settings.city,
+    )
+
+
+def _newest_signer(settings: Settings) -> Callable[[], RequestSigner]:
+    """Gives the signer of the newest key; the folder's pointer is read each time, the key only after a rotation."""
+    held: list[RawSigner] = []
+
+    def newest() -> RequestSigner:
+        kid = current_kid(settings.keys)
+        if not held or held[0].kid != kid:
+            held[:] = [RawSigner(_open_keys(settings))]
+        return held[0]
+
+    return newest
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
@@ -262,16 +284,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         db = await _open_database(settings, stack)
         profiles = read_profiles(settings.profiles)
+        store = FileStore(settings.data_dir / "files")
+        context = adapter_context(settings, StoredTray(db, store, now_ms))
         adapters: dict[str, Adapter] = {}
         for code, profile in profiles.items():
             if code != settings.city and profile.transport not in ("inbound", "none"):
-                adapters[code] = build_adapter(profile, adapter_context())
+                adapters[code] = build_adapter(profile, context)
                 stack.push_async_callback(adapters[code].close)
         lease = Lease(db, settings.node_name, settings.lease_s, new_id, now_ms)
         services = Services(
             settings=settings,
             db=db,
-            store=FileStore(settings.data_dir / "files"),
+            store=store,
             ring=_open_keys(settings),
             profiles=profiles,
             adapters=adapters,

@@ -1,12 +1,12 @@
 """报文: what gateway and adapters hand each other: an outbound message, an acknowledgement, a progress report."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.application import Application, StoredFile
+from schemas.application import Application, Material, StoredFile
 from schemas.identifiers import DivisionCode, TaskCode
 from schemas.model import Model, Moment, Sha256Hex, ShortText
 
@@ -80,6 +80,10 @@ class MessageKind(StrEnum):
 
     SUBMIT = "SUBMIT"
     """The application goes to the deciding city."""
+    SUPPLEMENT = "SUPPLEMENT"
+    """补正: what the deciding city asked for follows the application."""
+    WITHDRAW = "WITHDRAW"
+    """撤回: the applicant takes the application back."""
     FETCH = "FETCH"
     """A result file is brought from the deciding city."""
 
@@ -109,6 +113,39 @@ class OutboundMessage(Model):
     received_at: Moment
     application: Application
     files: tuple[OutboundFile, ...] = ()
+
+
+FollowUpKind = Literal[MessageKind.SUPPLEMENT, MessageKind.WITHDRAW]
+
+
+class FollowUp(Model):
+    """后续报文: what follows an application its deciding city has: the answer to a 补正告知, or a 撤回.
+
+    `message_id` stays the same over every try, as with the application itself.
+    """
+
+    message_id: UUID
+    application_id: UUID
+    kind: FollowUpKind
+    task_code: TaskCode
+    collecting_city: DivisionCode
+    deciding_city: DivisionCode
+    case_number: ShortText | None = None
+    """办件编号 of the deciding city, where it is known."""
+    occurred_at: Moment
+    """When the applicant gave it, or took the application back."""
+    reason: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    """撤回: why. 补正: a note to the deciding city, if any."""
+    materials: Annotated[tuple[Material, ...], Field(max_length=100)] = ()
+    files: tuple[OutboundFile, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_substance(self) -> Self:
+        if self.kind is MessageKind.WITHDRAW and (self.reason is None or self.materials):
+            raise ValueError("撤回须有理由，且不附材料 / a withdrawal has a reason and no materials")
+        if self.kind is MessageKind.SUPPLEMENT and not self.materials and self.reason is None:
+            raise ValueError("补正须有材料或说明 / a supplement has materials or a note")
+        return self
 
 
 class Acknowledgement(Model):

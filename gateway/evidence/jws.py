@@ -39,3 +39,16 @@ class Signer:
         signing_input = self.signing_input(claims)
         (signature,) = signatures(self._key, [signing_input.encode()])
         return f"{signing_input}.{base64url(signature)}"
+
+
+class RawSigner:
+    """裸签名: signs bytes with one key ring, for schemes that carry the signature in a header."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._key = ring.private_key
+        self.kid = ring.kid
+
+    def sign(self, data: bytes) -> bytes:
+        """r‖s, 64 bytes."""
+        (signature,) = signatures(self._key, [data])
+        return signature

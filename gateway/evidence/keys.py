@@ -84,12 +84,19 @@ def _write_private(path: Path, pem: bytes) -> None:
         handle.write(pem)
 
 
+def current_kid(folder: Path) -> str | None:
+    """Which key signs now; None where no key was made yet."""
+    try:
+        return (folder / _CURRENT).read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
 def load_keys(folder: Path) -> KeyRing | None:
     """The ring in `folder`; None where no key was made yet."""
-    pointer = folder / _CURRENT
-    if not pointer.exists():
+    kid = current_kid(folder)
+    if kid is None:
         return None
-    kid = pointer.read_text().strip()
     private_key = serialization.load_pem_private_key((folder / f"{kid}.private.pem").read_bytes(), None)
     if not isinstance(private_key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{folder / kid}.private.pem is not an EC key")

@@ -227,6 +227,20 @@ _table(
     _int("partner_sequence", null=True),
     _bytes("body"),
 )
+follow_ups = _table(
+    "follow_ups",
+    ("message_id",),
+    _text("message_id"),
+    _text("application_id"),
+    _text("kind"),
+    _text("caller"),
+    _text("key"),
+    _text("body_sha256"),
+    _int("created_at_ms"),
+    _bytes("body"),
+)
+Index("ix_follow_ups_key", follow_ups.c.caller, follow_ups.c.key, unique=True)
+Index("ix_follow_ups_application", follow_ups.c.application_id)
 _table("strays", ("city", "report_id"), _text("city"), _text("report_id"), _int("received_at_ms"), _bytes("body"))
 
 # --- files
@@ -303,6 +317,23 @@ _table(
     _text("owner", null=True),
     _int("lease_until_ms"),
 )
+tray = _table(
+    "tray",
+    ("message_id",),
+    _text("message_id"),
+    _text("city"),
+    _int("number"),
+    _text("application_id"),
+    _text("kind"),
+    _int("created_at_ms"),
+    _bytes("body", null=True),
+    _text("packet_sha256", null=True),
+    _int("packet_bytes", null=True),
+    _int("taken_at_ms", null=True),
+    _text("taken_by", null=True),
+)
+Index("ix_tray_city", tray.c.city, tray.c.number, unique=True)
+Index("ix_tray_application", tray.c.application_id)
 _table("nonces", ("city", "nonce"), _text("city"), _text("nonce"), _int("expires_at_ms"))
 _table(
     "case_serials", ("task_code", "day"), _text("task_code"), _text("day"), Column("serial", Integer, nullable=False)
