@@ -13,11 +13,11 @@ Errors, all from schemas.errors:
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.application import StoredFile
-from schemas.message import Acknowledgement, FollowUp, OutboundMessage, ProgressReport, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
 
 if TYPE_CHECKING:
     from adapters.profile import CityProfile
@@ -123,6 +123,20 @@ class Adapter(Protocol):
 
         May be called again with the same `message_id`. PartnerProtocol where the profile has no such operation: a
         person must tell the city.
+        """
+        ...
+
+    async def report(self, report: ProgressReport) -> None:
+        """Tell the collecting city what happened here to a case it handed in. Telling it again must do no harm.
+
+        Called only where `reports_back` of the profile is true.
+        """
+        ...
+
+    async def listing(self, day: date) -> tuple[ListedCase, ...]:
+        """对账: every case of ours the city has from that Beijing day, by the day it took it.
+
+        PartnerProtocol where the profile has no such operation.
         """
         ...
 

@@ -1,7 +1,7 @@
 """方言: a city's words for ours, compiled once from its profile: objects going out, reports coming in."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from adapters.expression_functions import Unmappable
 from adapters.expressions import Evaluate, ExpressionError, Tables, compile_expression
 from adapters.operations import Code, Meaning, ReportMap
-from schemas.message import OutboundMessage, ProgressReport, Step
+from schemas.message import FollowUp, OutboundMessage, ProgressReport, Step
 from schemas.model import Model
 
 Place = tuple[str | int, ...]
@@ -113,12 +113,19 @@ def message_words(message: OutboundMessage) -> dict[str, Any]:
     file, `uploaded` is filled in once a partner has given the file its number.
     """
     words: dict[str, Any] = message.model_dump(mode="json")
-    words["materials"] = list(_materials(words))
+    words["materials"] = list(_materials(words, words["application"]["materials"]))
     return words
 
 
-def _materials(words: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    listed = {material["material_code"]: material for material in words["application"]["materials"]}
+def follow_up_words(message: FollowUp) -> dict[str, Any]:
+    """后续报文的词: a supplement or a withdrawal as the dialect sees it; `materials` as in `message_words`."""
+    words: dict[str, Any] = message.model_dump(mode="json")
+    words["materials"] = list(_materials(words, words["materials"]))
+    return words
+
+
+def _materials(words: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    listed = {material["material_code"]: material for material in given}
     with_files = set()
     for outbound in words["files"]:
         code, file = outbound["material_code"], outbound["file"]
@@ -132,7 +139,7 @@ def _materials(words: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "file": file,
             "uploaded": None,
         }
-    for material in words["application"]["materials"]:
+    for material in given:
         code = material["material_code"]
         if code not in with_files:
             common = {"source": material["source"], "copies": material["copies"]}

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 from uuid import uuid5
 
@@ -25,7 +26,7 @@ from adapters.profile import CityProfile
 from adapters.reading import read_rows
 from adapters.uploads import StoredBytes, check_sizes
 from schemas.errors import Internal, PartnerProtocol, PartnerUnavailable
-from schemas.message import Acknowledgement, FollowUp, OutboundMessage, ProgressReport, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
 
 T = TypeVar("T")
 Token = dict[str, list[str]]
@@ -75,6 +76,14 @@ class ExchangeDatabaseAdapter:
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
         """Hand over a supplement or a withdrawal."""
         raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+
+    async def report(self, report: ProgressReport) -> None:
+        """Not spoken here: this city asks our API."""
+        raise undescribed("interface for our progress", "接收进度的接口")
+
+    async def listing(self, day: date) -> tuple[ListedCase, ...]:
+        """The city's cases of one day."""
+        raise undescribed("listing for reconciliation", "对账清单接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Never needed: the key of the row makes a repeat harmless."""

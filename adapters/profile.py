@@ -148,6 +148,8 @@ class CityProfile(Model):
     collection: Collection | None = None
     codes: TaskCodeShape = TaskCodeShape()
     """编码长度."""
+    reports_back: bool = False
+    """回告进度: whether its gateway is told what happens here to the cases it collected (peer gateways)."""
     case_number: CaseNumberFormat | None = None
     """办件编号格式, where numbers are given by this gateway."""
     auth: Auth | None = None

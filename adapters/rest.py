@@ -6,6 +6,7 @@ before the application is "not booked"; from its first byte on, a missing answer
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import date
 from typing import Any
 
 import aiohttp
@@ -22,7 +23,7 @@ from adapters.http_channel import Channel
 from adapters.profile import CityProfile
 from adapters.uploads import StoredBytes, check_sizes, number_of, upload_each
 from schemas.application import StoredFile
-from schemas.message import Acknowledgement, FollowUp, OutboundMessage, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -60,6 +61,14 @@ class RestAdapter:
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
         """Hand over a supplement or a withdrawal."""
         raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+
+    async def report(self, report: ProgressReport) -> None:
+        """Not spoken here: this city asks our API."""
+        raise undescribed("interface for our progress", "接收进度的接口")
+
+    async def listing(self, day: date) -> tuple[ListedCase, ...]:
+        """The city's cases of one day."""
+        raise undescribed("listing for reconciliation", "对账清单接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""

@@ -23,6 +23,7 @@ before the rename. The batch number is made from the message ids, so the same me
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from datetime import date
 from typing import Any
 
 from adapters.batch_building import BatchCase
@@ -39,7 +40,7 @@ from adapters.profile import CityProfile, Duplicates
 from adapters.sftp_calls import SftpCalls
 from adapters.sftp_channel import SftpChannel
 from adapters.uploads import check_sizes
-from schemas.message import Acknowledgement, FollowUp, OutboundMessage, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
 
 
 class SftpBatchAdapter:
@@ -82,6 +83,14 @@ class SftpBatchAdapter:
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
         """Hand over a supplement or a withdrawal."""
         raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+
+    async def report(self, report: ProgressReport) -> None:
+        """Not spoken here: this city asks our API."""
+        raise undescribed("interface for our progress", "接收进度的接口")
+
+    async def listing(self, day: date) -> tuple[ListedCase, ...]:
+        """The city's cases of one day."""
+        raise undescribed("listing for reconciliation", "对账清单接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Look the message up in the records of sent batches."""

@@ -8,6 +8,7 @@ import asyncio
 import binascii
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
+from datetime import date
 from typing import Any
 
 from adapters.answered import found, page, taken
@@ -23,7 +24,7 @@ from adapters.soap_channel import SoapChannel
 from adapters.uploads import check_sizes, number_of, upload_each
 from schemas.application import StoredFile
 from schemas.errors import PartnerProtocol
-from schemas.message import Acknowledgement, FollowUp, OutboundMessage, RemoteFile
+from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -62,6 +63,14 @@ class SoapAdapter:
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
         """Hand over a supplement or a withdrawal."""
         raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+
+    async def report(self, report: ProgressReport) -> None:
+        """Not spoken here: this city asks our API."""
+        raise undescribed("interface for our progress", "接收进度的接口")
+
+    async def listing(self, day: date) -> tuple[ListedCase, ...]:
+        """The city's cases of one day."""
+        raise undescribed("listing for reconciliation", "对账清单接口")
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""

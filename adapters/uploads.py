@@ -7,10 +7,10 @@ from adapters.contract import FileSource
 from adapters.faults import unavailable, undescribed
 from schemas.application import StoredFile
 from schemas.errors import CrossCityError, Internal, PartnerRefused
-from schemas.message import OutboundMessage
+from schemas.message import FollowUp, OutboundMessage
 
 
-def check_sizes(message: OutboundMessage, max_file_bytes: int) -> None:
+def check_sizes(message: OutboundMessage | FollowUp, max_file_bytes: int) -> None:
     """PartnerRefused where a file is larger than the city takes: sending it again will not help."""
     if any(outbound.file.size_bytes > max_file_bytes for outbound in message.files):
         raise PartnerRefused(
@@ -21,7 +21,7 @@ def check_sizes(message: OutboundMessage, max_file_bytes: int) -> None:
 
 
 async def upload_each(
-    message: OutboundMessage,
+    message: OutboundMessage | FollowUp,
     words: dict[str, Any],
     send: Callable[[dict[str, Any], StoredFile], Awaitable[str]],
 ) -> None:

@@ -86,6 +86,8 @@ class MessageKind(StrEnum):
     """撤回: the applicant takes the application back."""
     FETCH = "FETCH"
     """A result file is brought from the deciding city."""
+    REPORT = "REPORT"
+    """进度: what happened here is told to the collecting city's gateway, where it can be called."""
 
 
 class OutboundFile(Model):
@@ -155,6 +157,8 @@ class Acknowledgement(Model):
     """办件编号, where the partner issues it at once."""
     duplicate: bool = False
     partner_reference: ShortText | None = None
+    receipt: Annotated[str, Field(max_length=4096)] | None = None
+    """回执 the partner signed, as it came (compact JWS), where it signs any; the original one on a duplicate."""
 
 
 class RemoteFile(Model):
@@ -190,6 +194,16 @@ class ProgressReport(Model):
     partner_code: ShortText | None = None
     """The partner's own status code, as it came."""
     files: tuple[RemoteFile, ...] = ()
+
+
+class ListedCase(Model):
+    """对账行: one case as its deciding city lists it."""
+
+    application_id: UUID
+    case_number: ShortText | None = None
+    step: Step
+    """The last thing that happened to it there; UNKNOWN for a code in no table."""
+    outcome: Outcome | None = None
 
 
 class Event(Model):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.simulators import clock
 
-PUBLIC = ("deliveries", "bookings", "files_in", "files_out", "steps")
+PUBLIC = ("deliveries", "bookings", "files_in", "files_out", "steps", "follow_ups")
 
 # Tables whose name begins with _ are the simulator's memory across restarts, not evidence.
 _SCHEMA = """
@@ -18,6 +18,7 @@ create table if not exists bookings(
 create table if not exists files_in(our_ref TEXT, name TEXT, size INTEGER, sha256 TEXT);
 create table if not exists files_out(our_ref TEXT, name TEXT, size INTEGER, sha256 TEXT);
 create table if not exists steps(our_ref TEXT, step TEXT, at REAL, delivered INTEGER);
+create table if not exists follow_ups(message_id TEXT, our_ref TEXT, kind TEXT, reason TEXT, files INTEGER, at REAL);
 create table if not exists _uploads(file_id TEXT PRIMARY KEY, our_ref TEXT, name TEXT, size INTEGER, sha256 TEXT);
 create table if not exists _feed(seq INTEGER PRIMARY KEY, row TEXT, step_id INTEGER);
 create table if not exists _seen(row_guid TEXT PRIMARY KEY);
@@ -88,6 +89,17 @@ class Books:
             )
             for file in files:
                 self._file("files_in", file)
+
+    def follow_up(self, message_id: str, our_ref: str, kind: str, reason: str, files: list[Upload]) -> None:
+        """A supplement or a withdrawal the city took; `kind` is SUPPLEMENT or WITHDRAW."""
+        with self.together():
+            values = (message_id, our_ref, kind, reason, len(files), clock.now())
+            self._db.execute("insert into follow_ups values (?, ?, ?, ?, ?, ?)", values)
+            for file in files:
+                self._file("files_in", file)
+
+    def has_follow_up(self, message_id: str) -> bool:
+        return self._db.execute("select 1 from follow_ups where message_id = ?", (message_id,)).fetchone() is not None
 
     def file_out(self, file: Upload) -> None:
         """Once per result file, however often its step is repeated."""

@@ -31,10 +31,12 @@ async def walk(
     deliver: Callable[[Moment], Awaitable[None]],
     *,
     apart_s: float = 0.0,
+    answered: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
     """Lets the steps of `plan` happen one after another and hands each to `deliver`.
 
     With `reorder` all happen first, at least `apart_s` from each other, and are handed over shuffled, `pace_s` apart.
+    After SUPPLEMENT_ASKED nothing more happens until `answered` returns, where it is given.
     """
     held: list[Moment] = []
     for number, (step, code) in enumerate(plan, 1):
@@ -47,6 +49,8 @@ async def walk(
             held.append(moment)
         else:
             await deliver(moment)
+            if step == "SUPPLEMENT_ASKED" and answered is not None:
+                await answered()
     for moment in shuffled(held):
         await deliver(moment)
         await asyncio.sleep(settings.pace_s)
