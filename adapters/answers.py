@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import ClientResponse
 from pydantic import ValidationError
 
-from adapters.calls import CompiledAnswers
 from adapters.expression_functions import Unmappable
 from adapters.expressions import Evaluate
-from adapters.faults import Submission, check_status, retry_after_s, unavailable, undescribed, unreadable
+from adapters.faults import Submission, ambiguous, check_status, retry_after_s, unavailable, undescribed, unreadable
+from adapters.judging import Judge, Verdict
 from schemas.errors import PartnerRefused
 from schemas.message import Acknowledgement
 
 _LONGEST_ANSWER_BYTES = 16 * 1024**2
 _CHUNK_BYTES = 65_536
+_UNREADABLE: Final = object()
+"""In place of a body that is not in the declared charset, or no JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +31,73 @@ class Answer:
 
 
 async def read_answer(
-    response: ClientResponse, answers: CompiledAnswers, now: datetime, submission: Submission | None = None
+    response: ClientResponse,
+    judge: Judge,
+    now: datetime,
+    submission: Submission | None = None,
+    *,
+    charset: str = "utf-8",
 ) -> Answer:
-    """Read JSON and judge it as `judged` does."""
-    check_status(response.status, response.headers, now, submission)
-    try:
-        body = orjson.loads(await whole(response, submission, _LONGEST_ANSWER_BYTES))
-    except orjson.JSONDecodeError:
-        raise unreadable(submission) from None
-    return judged(body, response.headers, answers, now, submission)
+    """Read JSON in `charset` and judge it as `judged` does. An empty body is null."""
+    status = response.status
+    if not judge.rules_for(status):
+        check_status(status, response.headers, now, submission)
+    body = _parsed(await whole(response, submission, _LONGEST_ANSWER_BYTES), charset)
+    return judged(body, response.headers, judge, now, submission, status=status)
 
 
 def judged(
     body: Any,
     headers: Mapping[str, str],
-    answers: CompiledAnswers,
+    judge: Judge,
     now: datetime,
     submission: Submission | None = None,
+    *,
+    status: int = 200,
 ) -> Answer:
-    """What a body means. PartnerRefused, PartnerUnavailable, PartnerAmbiguous or PartnerProtocol for the rest."""
+    """What an answer means. PartnerRefused, PartnerUnavailable, PartnerAmbiguous or PartnerProtocol for the rest."""
+    good = 200 <= status < 300
+    for rule in judge.rules_for(status):
+        if rule.needs_body and body is _UNREADABLE:
+            break  # whatever comes after it might have been meant for another body
+        try:
+            verdict = rule.verdict(body)
+        except Unmappable:
+            break
+        if verdict is not None:
+            return _acted_on(verdict, body, headers, now, submission)
+    else:
+        if good and body is not _UNREADABLE and body is not None:
+            raise undescribed()
+    check_status(status, headers, now, submission)
+    raise unreadable(submission)
+
+
+def _acted_on(
+    verdict: Verdict, body: Any, headers: Mapping[str, str], now: datetime, submission: Submission | None
+) -> Answer:
+    match verdict.meaning:
+        case "refused":
+            raise PartnerRefused(
+                "The partner city refuses the application.",
+                "对方城市不予接收该申请。",
+                **({} if verdict.partner_code is None else {"partner_code": verdict.partner_code}),
+            )
+        case "later":
+            told_s = verdict.retry_after_s
+            raise unavailable(retry_after_s(headers, now) if told_s is None else told_s)
+        case "unknown":
+            raise ambiguous() if submission is not None and submission.begun else undescribed()
+    return Answer(verdict.meaning, None if body is _UNREADABLE else body)
+
+
+def _parsed(content: bytes, charset: str) -> Any:
+    if not content:
+        return None
     try:
-        code = answers.code(body)
-    except Unmappable:
-        raise unreadable(submission) from None
-    if code is None:
-        raise unreadable(submission)
-    meaning = answers.words.get(str(code))
-    if meaning == "refused":
-        raise PartnerRefused(
-            "The partner city refuses the application.", "对方城市不予接收该申请。", partner_code=str(code)[:100]
-        )
-    if meaning == "later":
-        raise unavailable(retry_after_s(headers, now))
-    if meaning is None:
-        raise undescribed()
-    return Answer(meaning, body)
+        return orjson.loads(content if charset == "utf-8" else content.decode(charset))
+    except (orjson.JSONDecodeError, UnicodeDecodeError):
+        return _UNREADABLE
 
 
 async def whole(response: ClientResponse, submission: Submission | None, most_bytes: int) -> bytes:

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import hashes
 from adapters.contract import FileSource
 from adapters.expression_functions import Unmappable
 from adapters.faults import no_words
-from adapters.sftp_calls import OutgoingCalls
+from adapters.sftp_calls import OutgoingCalls, TableCalls
 from adapters.sftp_files import BLOCK_BYTES, Upload
-from adapters.sftp_operations import Outgoing
+from adapters.sftp_operations import APPLICATIONS, ATTACHMENTS, FOLLOW_UPS, Outgoing
 from adapters.uploads import StoredBytes
 from schemas.application import StoredFile
 from schemas.errors import CrossCityError
@@ -41,6 +41,8 @@ class BatchCase:
     row: bytes
     entries: tuple[tuple[str, StoredFile], ...]
     source: FileSource
+    role: str = APPLICATIONS
+    """Which table its row is in."""
 
     @property
     def size_bytes(self) -> int:
@@ -63,8 +65,6 @@ class Batch:
     number: str
     sealed_at: datetime
     cases: Mapping[UUID, BatchCase]
-    table: str
-    attachments: str
     manifest: str
     uploads: dict[str, Upload] = field(default_factory=dict)
     recorded: bool = False
@@ -92,24 +92,9 @@ async def build(cases: Mapping[UUID, BatchCase], outgoing: Outgoing, calls: Outg
     """The whole batch. Raises CaseFault for a message whose files cannot be read; PartnerProtocol."""
     ordered = sorted(cases.values(), key=lambda case: (case.received_at, case.message_id))
     number = number_of(ordered, calls)
-    batch = Batch(
-        number,
-        now,
-        cases,
-        table=number + outgoing.applications.ending,
-        attachments=number + outgoing.attachments.ending,
-        manifest=number + outgoing.manifest.ending,
-    )
+    batch = Batch(number, now, cases, manifest=number + outgoing.manifest.ending)
     try:
-        table, packed = (batch.held.enter_context(_nameless_file()) for _ in range(2))
-        await _write_table(table, ordered, calls)
-        entries = await _write_zip(packed, ordered)
-        listed = [
-            await _finished(batch, "applications", batch.table, table, len(ordered)),
-            await _finished(batch, "attachments", batch.attachments, packed, entries),
-        ]
-        words = {"batch": number, "now": now.isoformat(), "cases": len(ordered), "files": listed}
-        batch.manifest_bytes = calls.manifest(words)
+        batch.manifest_bytes = calls.manifest(await _filled(batch, ordered, outgoing, calls))
     except Unmappable as error:
         batch.close()
         raise no_words(error) from None
@@ -119,11 +104,32 @@ async def build(cases: Mapping[UUID, BatchCase], outgoing: Outgoing, calls: Outg
     return batch
 
 
+async def _filled(batch: Batch, cases: Sequence[BatchCase], outgoing: Outgoing, calls: OutgoingCalls) -> dict[str, Any]:
+    """The words of the manifest, once the batch has its files."""
+    listed, counts = [], {}
+    for role, table in outgoing.tables.items():
+        file, rows = batch.held.enter_context(_nameless_file()), [case for case in cases if case.role == role]
+        await _write_table(file, rows, calls.tables[role])
+        counts[role] = len(rows)
+        listed.append(await _finished(batch, role, batch.number + table.ending, file, len(rows)))
+    packed = batch.held.enter_context(_nameless_file())
+    entries = await _write_zip(packed, cases)
+    name = batch.number + outgoing.attachments.ending
+    listed.append(await _finished(batch, ATTACHMENTS, name, packed, entries))
+    return {
+        "batch": batch.number,
+        "now": batch.sealed_at.isoformat(),
+        "cases": counts[APPLICATIONS],
+        "follow_ups": counts.get(FOLLOW_UPS, 0),
+        "files": listed,
+    }
+
+
 def _nameless_file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-async def _write_table(table: IO[bytes], cases: Sequence[BatchCase], calls: OutgoingCalls) -> None:
+async def _write_table(table: IO[bytes], cases: Sequence[BatchCase], calls: TableCalls) -> None:
     table.write(calls.header())
     for start in range(0, len(cases), _ROWS_AT_ONCE):
         table.writelines(case.row for case in cases[start : start + _ROWS_AT_ONCE])

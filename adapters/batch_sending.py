@@ -123,7 +123,7 @@ class BatchSender:
 
     async def _dissolve(self, files: SftpFiles, record: Record) -> None:
         """Give up a batch that is not in place: its manifest first, so that nobody can place it any more."""
-        for part in (self._outgoing.manifest, self._outgoing.applications, self._outgoing.attachments):
+        for part in self._outgoing.parts:
             path = self._path(record.number + part.ending)
             await files.remove(path + self._outgoing.temporary)
             if part is not self._outgoing.manifest:

@@ -11,13 +11,15 @@ Errors, all from schemas.errors:
   PartnerProtocol     an answer the profile does not describe; a person must look
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from schemas.application import StoredFile
 from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
+from schemas.reconciliation import CaseDigest
 
 if TYPE_CHECKING:
     from adapters.profile import CityProfile
@@ -51,8 +53,16 @@ class Tray(Protocol):
         """The message's number in this city's tray, from 1; the same message always gets the same number."""
         ...
 
-    async def put(self, message_id: str, body: bytes, packet: bytes | None = None) -> None:
+    async def put(self, message_id: str, body: bytes, packet: bytes | AsyncIterator[bytes] | None = None) -> None:
         """Leave a reserved message: its JSON and, for a person, a zip of documents. A second time changes nothing."""
+        ...
+
+    async def holds(self, message_id: str) -> bool:
+        """Whether the message was left, taken since or not."""
+        ...
+
+    async def leave(self, city: str, message_id: str, application_id: str, kind: str, body: bytes) -> int:
+        """Number and leave a message at once; whoever reads on by numbers misses none. A second time changes nothing."""
         ...
 
 
@@ -72,6 +82,10 @@ class AdapterContext:
     signer: Callable[[], RequestSigner] | None = None
     tray: Tray | None = None
     city: str = "445200"
+    pdf_font: Path | None = None
+    """A TrueType font for what is printed; absent = the reader's own Chinese font."""
+    files: FileSource | None = None
+    """Stored files, for result files that go with progress to a peer that cannot fetch them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,34 @@ class Collected:
     """Whether the partner has more right now."""
     unreadable: tuple[bytes, ...] = ()
     """Rows, as JSON, in which not even the case or the time can be read; to be kept for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftMessage:
+    """留件: a message a peer has left for us because it cannot call us. `number` rises in its tray."""
+
+    number: int
+    message_id: str
+    kind: str
+    body: bytes
+    """The message as JSON."""
+
+
+@runtime_checkable
+class MessageSource(Protocol):
+    """来件来源: an adapter of a peer that leaves its messages for us to fetch."""
+
+    async def messages(self, after: int) -> tuple[LeftMessage, ...]:
+        """A page of what is left for us and not answered yet, in order, after this number."""
+        ...
+
+    def bring(self, file: StoredFile) -> AsyncIterator[bytes]:
+        """The bytes of a file that belongs to a message, whole and as they were signed."""
+        ...
+
+    async def answer(self, message_id: str, answer: bytes) -> None:
+        """Tell the peer, as JSON, what became of a message. Telling it again must do no harm."""
+        ...
 
 
 class Adapter(Protocol):
@@ -176,4 +218,17 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class DigestExchange(Protocol):
+    """摘要对账: what an adapter has besides, where its city can compare a day's cases without listing them all."""
+
+    async def digest(self, day: date) -> CaseDigest:
+        """The city's digest of the cases we collected for it on this Beijing day."""
+        ...
+
+    async def listing_part(self, day: date, buckets: Collection[int]) -> tuple[ListedCase, ...]:
+        """Those of the day's cases that are in these buckets (0 to 15)."""
         ...

@@ -155,6 +155,8 @@ class Reports:
         self._code = compiler.expression(report_map.code, (*place, "code"))
         self._identity = compiler.expression(report_map.identity, (*place, "identity"))
         self._application_id = compiler.expression(report_map.application_id, (*place, "application_id"))
+        told = report_map.deciding_city
+        self._told_city = None if told is None else compiler.expression(told, (*place, "deciding_city"))
         self._occurred_at = compiler.expression(report_map.occurred_at, (*place, "occurred_at"))
         given = {
             "partner_sequence": report_map.sequence,
@@ -182,7 +184,7 @@ class Reports:
         fields = {
             "report_id": f"{self._identity(row)}:{code}"[:200],
             "application_id": self._application_id(row),
-            "deciding_city": self._city,
+            "deciding_city": self._city if self._told_city is None else self._told_city(row),
             "occurred_at": self._occurred_at(row),
             "partner_code": code[:200] or None,
         }

@@ -16,12 +16,13 @@ from uuid import uuid5
 from sqlalchemy import Engine, create_engine
 
 from adapters.callbacks import CallbackReader
-from adapters.calls import ExchangeCalls
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
-from adapters.dialect import message_words
-from adapters.exchange_rows import ExchangeRows, Row
+from adapters.dialect import follow_up_words, message_words
+from adapters.exchange_calls import ExchangeCalls, Row, SubmitRows
+from adapters.exchange_rows import ExchangeRows
 from adapters.expression_functions import compact_time
 from adapters.faults import Submission, map_database_faults, undescribed
+from adapters.listing import MOST_ROWS, day_words
 from adapters.profile import CityProfile
 from adapters.reading import read_rows
 from adapters.uploads import StoredBytes, check_sizes
@@ -50,7 +51,7 @@ class ExchangeDatabaseAdapter:
         self._profile, self._context = profile, context
         self._operations = profile.exchange_database
         compiler = profile.compiler()
-        self._calls = ExchangeCalls(profile.exchange_database, compiler)
+        self._calls = ExchangeCalls(profile.exchange_database, compiler, profile.reports)
         self._rows = ExchangeRows(profile.exchange_database)
         self.reports = profile.compiled_reports(compiler)
         self._callbacks = CallbackReader(profile, context, self.reports.get("callback"))
@@ -65,25 +66,31 @@ class ExchangeDatabaseAdapter:
 
     async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
         """One row and its materials in one transaction."""
-        check_sizes(message, self._profile.limits.max_file_bytes)
-        commit = _Commit()
-        with map_database_faults(commit.submission):
-            async with asyncio.timeout(self._profile.limits.timeout_s):
-                row, materials = await self._rows_of(message, files)
-                fresh = await self._put(row, materials, commit)
-        return Acknowledgement(duplicate=not fresh, partner_reference=str(message.message_id))
+        return await self._hand_over(self._calls.submit, message, message_words(message), files)
 
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
-        """Hand over a supplement or a withdrawal."""
-        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        """One row in the table of what follows; whether the city takes it is said later, as a report."""
+        if self._calls.follow_up is None:
+            raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        return await self._hand_over(self._calls.follow_up, message, follow_up_words(message), files)
 
     async def report(self, report: ProgressReport) -> None:
         """Not spoken here: this city asks our API."""
         raise undescribed("interface for our progress", "接收进度的接口")
 
     async def listing(self, day: date) -> tuple[ListedCase, ...]:
-        """The city's cases of one day."""
-        raise undescribed("listing for reconciliation", "对账清单接口")
+        """The city's cases of one day, in one select."""
+        listing, listed = self._operations.listing, self._calls.listed
+        if listing is None or listed is None:
+            raise undescribed("listing for reconciliation", "对账清单接口")
+        words = day_words(day)
+        with map_database_faults():
+            begins, ends = self._calls.day_begins(words), self._calls.day_ends(words)
+            async with asyncio.timeout(self._profile.limits.timeout_s):
+                rows = await self._run(self._rows.listed, listing, begins, ends, MOST_ROWS + 1)
+        if len(rows) > MOST_ROWS:
+            raise undescribed("listing for reconciliation", "对账清单")
+        return listed.read(rows)
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Never needed: the key of the row makes a repeat harmless."""
@@ -152,21 +159,33 @@ class ExchangeDatabaseAdapter:
             self._opened.engine.dispose()
             self._opened = None
 
-    async def _rows_of(self, message: OutboundMessage, files: FileSource) -> tuple[Row, list[Row]]:
+    async def _hand_over(
+        self, kind: SubmitRows, message: OutboundMessage | FollowUp, words: dict[str, Any], files: FileSource
+    ) -> Acknowledgement:
+        check_sizes(message, self._profile.limits.max_file_bytes)
+        commit = _Commit()
+        with map_database_faults(commit.submission):
+            async with asyncio.timeout(self._profile.limits.timeout_s):
+                row, materials = await self._rows_of(kind, message, words, files)
+                fresh = await self._put(kind, row, materials, commit)
+        return Acknowledgement(duplicate=not fresh, partner_reference=str(message.message_id))
+
+    async def _rows_of(
+        self, kind: SubmitRows, message: OutboundMessage | FollowUp, words: dict[str, Any], files: FileSource
+    ) -> tuple[Row, list[Row]]:
         now = self._context.now().isoformat()
-        words = message_words(message)
         words |= {"now": now, "batch": f"{compact_time(now):.11}".replace("T", "") + f"{next(self._serials):04d}"}
         for number, material in enumerate(words["materials"]):
             material["row_id"] = str(uuid5(message.message_id, str(number)))
-        row, materials = self._calls.rows(words)
-        content = self._operations.submit.materials.content
+        row, materials = kind.rows(words)
+        content = kind.table.materials.content
         for outbound, material_row in zip(message.files, materials, strict=False):  # papers come last, without bytes
             material_row[content] = await StoredBytes(files, outbound.file).whole()
         return row, materials
 
-    async def _put(self, row: Row, materials: list[Row], commit: "_Commit") -> bool:
+    async def _put(self, kind: SubmitRows, row: Row, materials: list[Row], commit: "_Commit") -> bool:
         try:
-            return await self._run(self._rows.put, row, materials, commit.begin)
+            return await self._run(self._rows.put, kind.table, row, materials, commit.begin)
         except BaseException:
             commit.abandoned = True  # the thread may still be running: it must not commit from here on
             raise

@@ -6,9 +6,15 @@ from typing import Any
 from sqlalchemy import ColumnClause, Connection, Engine, LargeBinary, TableClause, column, insert, select, table, update
 from sqlalchemy.exc import IntegrityError
 
-from adapters.operations import Condition, ExchangeOperations, FileTable, Source
-
-Row = dict[str, Any]
+from adapters.exchange_calls import Row
+from adapters.exchange_operations import (
+    Condition,
+    ExchangeOperations,
+    FileTable,
+    ListingTable,
+    Source,
+    SubmitTable,
+)
 
 
 def _table(name: str, columns: Sequence[str], content: str | None = None) -> TableClause:
@@ -50,12 +56,18 @@ class ExchangeRows:
     def __init__(self, operations: ExchangeOperations) -> None:
         self._operations = operations
 
-    def put(self, engine: Engine, row: Row, materials: Sequence[Row], begin_commit: Callable[[], None]) -> bool:
+    def put(
+        self,
+        engine: Engine,
+        submit: SubmitTable,
+        row: Row,
+        materials: Sequence[Row],
+        begin_commit: Callable[[], None],
+    ) -> bool:
         """Insert the message and its materials; False where its key is there already.
 
         `begin_commit` is called just before the commit: what fails after it may have been booked.
         """
-        submit = self._operations.submit
         accept = _table(submit.table, [submit.key])
         present = select(accept.c[submit.key]).where(accept.c[submit.key] == row[submit.key])
         with engine.connect() as connection:
@@ -103,6 +115,19 @@ class ExchangeRows:
                     chosen = rows.c[source.key].in_(keys[start : start + 200])
                     connection.execute(update(rows).where(chosen, *_where(rows, source.where)).values(values))
             _commit(connection)
+
+    def listed(self, engine: Engine, listing: ListingTable, begins: Any, ends: Any, most: int) -> list[Row]:
+        """The rows of a day, at most `most`."""
+        rows = _table(listing.table, [*listing.columns, *listing.where, *listing.order, listing.day.column])
+        day = rows.c[listing.day.column]
+        found = (
+            select(*[rows.c[name] for name in listing.columns])
+            .where(day >= begins, day < ends, *_where(rows, listing.where))
+            .order_by(*[rows.c[name] for name in listing.order])
+            .limit(most)
+        )
+        with engine.connect() as connection:
+            return [dict(one) for one in connection.execute(found).mappings()]
 
     def content(self, engine: Engine, reference: str) -> bytes | None:
         """The bytes of a file row, whichever file table holds it."""

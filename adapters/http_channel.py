@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from yarl import URL
 
 from adapters.answers import Answer, read_answer
-from adapters.calls import CompiledAnswers
 from adapters.contract import AdapterContext
 from adapters.faults import Submission, check_status, map_http_faults
-from adapters.operations import Auth, OAuth2Auth
+from adapters.judging import Judge
+from adapters.operations import Auth, OAuth2Auth, RecipeAuth
 from adapters.profile import CityProfile, Duplicates
+from adapters.rate_limit import RateLimit
+from adapters.request_body import Request
 from adapters.signing import SignedRequest, digests_of, sign
 from adapters.signing.oauth2 import TokenHolder
 from adapters.tls import Material, material
@@ -29,9 +31,11 @@ class Channel:
     """HTTP to one city. Whoever calls `post` maps faults and limits time; `ask` and `stream` do so themselves."""
 
     def __init__(
-        self, profile: CityProfile, auth: Auth | None, context: AdapterContext, answers: CompiledAnswers
+        self, profile: CityProfile, auth: Auth | None, context: AdapterContext, judge: Judge
     ) -> None:
-        self._limits, self._auth, self._context, self._answers = profile.limits, auth, context, answers
+        self._limits, self._auth, self._context, self._judge = profile.limits, auth, context, judge
+        self._rate = RateLimit(profile.limits.per_second)
+        self._charset = "utf-8" if profile.rest is None else profile.rest.charset
         # on a kept-alive connection the city may close just then, a send looks unclear: costly where it is unsafe
         self._fresh_connections = profile.duplicates is Duplicates.UNSAFE
         section = profile.rest or profile.soap
@@ -42,18 +46,23 @@ class Channel:
         """Sessions with an old certificate: what is under way on them still finishes."""
         self._holder: TokenHolder | None = None
 
-    async def post(
-        self,
-        url: URL,
-        body: bytes | AsyncIterator[bytes],
-        headers: Mapping[str, str],
-        submission: Submission | None = None,
-        *,
-        body_digest: Callable[[str], str] | None = None,
-    ) -> Answer:
-        """Send and judge as `send` does."""
-        async with self.send(url, body, headers, submission, body_digest=body_digest) as response:
-            return await read_answer(response, self._answers, self._context.now(), submission)
+    async def call(self, request: Request, judge: Judge, submission: Submission | None = None) -> Answer:
+        """Send and judge."""
+        body = request.body
+        if isinstance(body, bytes):
+            sent = self.send(request.url, body, request.headers, submission, method=request.method)
+            async with sent as response:
+                return await self._read(response, judge, submission)
+        digests = await body.digests() if isinstance(self._auth, RecipeAuth) else None
+        try:
+            async with self.send(
+                request.url, body.chunks(), request.headers, submission, method=request.method, body_digest=digests
+            ) as response:
+                return await self._read(response, judge, submission)
+        except ClientError:
+            if body.failure is not None:
+                raise body.failure from None
+            raise
 
     @asynccontextmanager
     async def send(
@@ -63,16 +72,18 @@ class Channel:
         headers: Mapping[str, str],
         submission: Submission | None = None,
         *,
+        method: str = "POST",
         body_digest: Callable[[str], str] | None = None,
     ) -> AsyncIterator[ClientResponse]:
-        """POST. A body in pieces comes with its digests: a signature may cover them."""
+        """One request, once it is its turn. A body in pieces comes with its digests: a signature may cover them."""
+        await self._rate.turn()
         if body_digest is None:
             body_digest = digests_of(body if isinstance(body, bytes) else b"")
-        signed = await self._signed("POST", url, headers, body_digest)
+        signed = await self._signed(method, url, headers, body_digest)
         session = self._session()
         if submission is not None:
             submission.begun = True
-        async with session.post(url, data=body, headers=signed, allow_redirects=False) as response:
+        async with session.request(method, url, data=body or None, headers=signed, allow_redirects=False) as response:
             self._check_token(response, signed)
             yield response
 
@@ -80,17 +91,19 @@ class Channel:
         """Read and judge; it may be repeated, so a lost answer is PartnerUnavailable."""
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
-                signed = await self._signed("GET", url, _NOTHING, digests_of(b""))
-                async with self._session().get(url, headers=signed, allow_redirects=False) as response:
-                    self._check_token(response, signed)
-                    return await read_answer(response, self._answers, self._context.now())
+                async with self.send(url, b"", _NOTHING, method="GET") as response:
+                    return await self._read(response, self._judge, None)
 
-    async def stream(self, url: URL) -> AsyncIterator[bytes]:
+    async def stream(self, request: Request) -> AsyncIterator[bytes]:
         """A file's bytes; more than `limits.max_file_bytes` is PartnerProtocol. The limit of time is per chunk."""
+        body = request.body if isinstance(request.body, bytes) else b""
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
-                signed = await self._signed("GET", url, _NOTHING, digests_of(b""))
-                response = await self._session().get(url, headers=signed, allow_redirects=False)
+                await self._rate.turn()
+                signed = await self._signed(request.method, request.url, request.headers, digests_of(body))
+                response = await self._session().request(
+                    request.method, request.url, data=body or None, headers=signed, allow_redirects=False
+                )
         left_bytes = self._limits.max_file_bytes
         try:
             self._check_token(response, signed)
@@ -109,6 +122,9 @@ class Channel:
             if session is not None:
                 await session.close()
         self._closing, self._opened = [], None
+
+    async def _read(self, response: ClientResponse, judge: Judge, submission: Submission | None) -> Answer:
+        return await read_answer(response, judge, self._context.now(), submission, charset=self._charset)
 
     async def _next_chunk(self, response: ClientResponse) -> bytes:
         with map_http_faults():

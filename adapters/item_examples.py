@@ -6,11 +6,12 @@ from typing import Any
 
 import orjson
 
+from adapters.examples import ItemExample
 from adapters.normalization.compile import CompiledDialect, compile_dialect
 from adapters.normalization.item_dialect import ItemDialect
 from adapters.normalization.normalize import normalize
 from adapters.normalization.targets import TARGETS
-from adapters.profile import CityProfile, ItemExample
+from adapters.profile import CityProfile
 from schemas.finding import Severity
 
 _ALWAYS = ("", "implementing_body")

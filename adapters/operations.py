@@ -39,6 +39,8 @@ class ReportMap(Model):
     identity: Expression
     """What makes two reports the same one; the code is added to it."""
     application_id: Expression
+    deciding_city: Expression | None = None
+    """Which city it is about, where the profile serves several; absent = the profile's own."""
     occurred_at: Expression
     sequence: Expression | None = None
     """Only a number that counts within one case."""
@@ -51,6 +53,27 @@ class ReportMap(Model):
     def _a_code_means_one_thing(self) -> Self:
         if both := sorted(self.steps.keys() & set(self.noted)):
             raise ValueError(f"代码{both}同时列于steps与noted / codes {both} are both in steps and in noted")
+        return self
+
+
+class ListingMap(Model):
+    """对账映射: how one row of a city's listing of a day becomes a listed case.
+
+    A code that neither `steps` nor the entry `like` of `reports` has is UNKNOWN; `steps` comes first.
+    """
+
+    application_id: Expression
+    code: Expression
+    """The last thing that happened to the case, as text."""
+    like: Code | None = None
+    """The entry of `reports` whose codes these are."""
+    steps: dict[Code, Meaning] = Field(default_factory=dict)
+    case_number: Expression | None = None
+
+    @model_validator(mode="after")
+    def _knows_a_code(self) -> Self:
+        if self.like is None and not self.steps:
+            raise ValueError("对账清单的代码缺少like或steps / a listing's codes need `like` or `steps`")
         return self
 
 
@@ -72,11 +95,35 @@ class Answers(Model):
         return self
 
 
-class Call(Model):
-    """调用: where to; `{name}` in the path is a value of the input."""
+_Status = Annotated[int, Field(ge=100, le=599)] | Literal["2xx", "3xx", "4xx", "5xx"]
 
-    path: Annotated[str, StringConstraints(pattern=r"^/[^?#\s]*$")]
-    query: dict[str, Expression] = Field(default_factory=dict)
+
+class OutcomeRule(Model):
+    """判定规则 over HTTP status and body; the rules of a profile are tried in order, the first that fits counts.
+
+    What none of them covers is as without them: 429 and 503 later, 401 and 403 our credentials, other 5xx unclear.
+    """
+
+    status: Annotated[tuple[_Status, ...], Field(min_length=1)] = ("2xx",)
+    when: Expression | None = None
+    """Over the body; absent = whatever the body is, also none or one that cannot be read."""
+    means: Literal["accepted", "duplicate", "refused", "later", "unknown", "absent"]
+    """unknown: it may have been booked, for a submission; a matter for a person, for anything else."""
+    retry_after: Expression | None = None
+    """Seconds, over the body; absent = the header Retry-After, if there is one."""
+
+    @model_validator(mode="after")
+    def _waits_only_for_later(self) -> Self:
+        if self.retry_after is not None and self.means != "later":
+            raise ValueError("retry_after仅用于later / retry_after belongs to means: later")
+        return self
+
+    def statuses(self) -> frozenset[int]:
+        """Every status it is about."""
+        found: set[int] = set()
+        for one in self.status:
+            found |= {one} if isinstance(one, int) else set(range(int(one[0]) * 100, int(one[0]) * 100 + 100))
+        return frozenset(found)
 
 
 class UploadAnswer(Model):
@@ -110,24 +157,6 @@ class Pages(Model):
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
-class UploadCall(UploadAnswer, Call):
-    """文件上传: before the application, one call per file; the bytes are the body."""
-
-
-class SubmitCall(SubmitAnswer, Call):
-    """申报."""
-
-    body: Tree
-
-
-class QueryCall(QueryAnswer, Call):
-    """查重: whether the partner has a message."""
-
-
-class ProgressCall(Pages, Call):
-    """进度轮询."""
-
-
 class MutualTls(Model):
     """双向TLS: secrets that hold PEM texts."""
 
@@ -135,85 +164,6 @@ class MutualTls(Model):
     key: SecretName
     authority: SecretName | None = None
     """The city's own root; absent = the roots of this machine."""
-
-
-class RestOperations(Model):
-    """REST接口."""
-
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")]
-    tls: MutualTls | None = None
-    answers: Answers
-    upload: UploadCall | None = None
-    submit: SubmitCall
-    query: QueryCall | None = None
-    progress: ProgressCall | None = None
-    download: Call | None = None
-    ping: Call | None = None
-
-
-class Condition(Model):
-    """条件 on one column: exactly one of the three."""
-
-    filled: bool | None = None
-    equals: str | None = None
-    differs: str | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("条件应为filled、equals、differs之一 / a condition is one of filled, equals, differs")
-        return self
-
-
-class FileTable(Model):
-    """文件表 on the city's side: rows that belong to a row of a source."""
-
-    table: Column
-    key: Column
-    link: Column
-    """The column that holds the key of the row they belong to."""
-    columns: tuple[Column, ...]
-    content: Column
-
-
-class Source(Model):
-    """来源表: rows to be collected; `done` marks them once they are stored here."""
-
-    table: Column
-    key: Column
-    columns: tuple[Column, ...]
-    where: Annotated[dict[Column, Condition], Field(min_length=1)]
-    order: Annotated[tuple[Column, ...], Field(min_length=1)]
-    done: Annotated[dict[Column, Expression], Field(min_length=1)]
-    """Column → value; input is `now`."""
-    files: FileTable | None = None
-
-
-class MaterialTable(Model):
-    """材料表: one row per file or paper; input is the message's words and `material`."""
-
-    table: Column
-    row: Tree
-    content: Column
-
-
-class SubmitTable(Model):
-    """申报表: one row per message; `key` tells a message that is already there."""
-
-    table: Column
-    key: Column
-    row: Tree
-    materials: MaterialTable
-
-
-class ExchangeOperations(Model):
-    """前置库接口: reports of source `x` are read by `reports.x`."""
-
-    database_url: SecretName
-    """Name of the secret that holds the SQLAlchemy URL: it usually contains a password."""
-    submit: SubmitTable
-    sources: dict[str, Source]
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
 class TifUser(Model):

@@ -11,24 +11,31 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from adapters.calls import ExchangeCalls, RestCalls
 from adapters.dialect import Compiler, Dialect, DialectError, Reports
+from adapters.examples import Examples
+from adapters.exchange_calls import ExchangeCalls
+from adapters.exchange_operations import ExchangeOperations
+from adapters.manual_calls import ManualCalls
+from adapters.manual_operations import ManualOperations
 from adapters.normalization.dialect_file import FOLDER, load_dialects, resolve
 from adapters.normalization.item_dialect import ItemDialect
 from adapters.operations import (
     Auth,
-    ExchangeOperations,
     InboundAuth,
     NationalExchangeAuth,
     ReportMap,
-    RestOperations,
     TifAuth,
 )
+from adapters.peer_operations import PeerOperations
 from adapters.profile_file import read_profile_file
+from adapters.rest_calls import RestCalls
+from adapters.rest_operations import RestOperations
 from adapters.sftp_calls import SftpCalls
 from adapters.sftp_operations import SftpOperations
 from adapters.soap_calls import SoapCalls
 from adapters.soap_operations import SoapOperations
+from adapters.trial import Trials
+from adapters.via_rules import check_alone
 from schemas.identifiers import CaseNumberFormat, DivisionCode, TaskCodeShape
 from schemas.model import Model, Provenance, ShortText
 
@@ -40,10 +47,27 @@ class Transport(StrEnum):
     SOAP = "soap"
     EXCHANGE_DATABASE = "exchange_database"
     SFTP_BATCH = "sftp_batch"
+    PEER_GATEWAY = "peer_gateway"
+    """同类网关: another gateway that speaks the peer protocol."""
+    MANUAL = "manual"
+    """手工: the city has no system; a packet waits for a person to carry it."""
+    VIA = "via"
+    """经枢纽: through the interface of another profile, named by `via`."""
     INBOUND = "inbound"
     """Our own city: others call us, nobody is called."""
     NONE = "none"
     """未接通: only its catalogue is known yet; cases to it wait for a person."""
+
+
+_SECTIONS = (
+    Transport.REST,
+    Transport.SOAP,
+    Transport.EXCHANGE_DATABASE,
+    Transport.SFTP_BATCH,
+    Transport.PEER_GATEWAY,
+    Transport.MANUAL,
+)
+"""Ways of talking that have a section of their own, under their name."""
 
 
 class Duplicates(StrEnum):
@@ -67,6 +91,8 @@ class Limits(Model):
     settle_s: Annotated[float, Field(ge=0, le=3600)] = 5
     """How long after an unclear send the city may still book it."""
     max_file_bytes: Annotated[int, Field(ge=1024, le=1024**3)] = 30 * 1024**2
+    per_second: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    """Calls a second over HTTP, of this process; a call waits for its turn. Absent = as fast as messages come."""
 
 
 class Collection(Model):
@@ -94,48 +120,6 @@ class Inbound(Model):
         return self
 
 
-class SubmitExample(Model):
-    """申报样例: a message of ours and the exact object the city must get."""
-
-    name: ShortText
-    message: dict[str, Any]
-    uploaded: tuple[str, ...] = ()
-    """The numbers the city gave the files, in order."""
-    now: str = "2026-11-23T09:00:00+08:00"
-    expect: dict[str, Any]
-
-
-class ReportExample(Model):
-    """进度样例: what came from the city and what it must become; `expect` null = noted, changes nothing."""
-
-    name: ShortText
-    via: str
-    """Which entry of `reports`."""
-    received: dict[str, Any]
-    expect: dict[str, Any] | None
-
-
-class ItemExample(Model):
-    """事项样例: a record of the city's catalogue and what must become of it."""
-
-    name: ShortText
-    version: int | None = None
-    """Of the catalogue dialect that reads it; absent = the one that begins last."""
-    record: dict[str, Any]
-    expect: dict[str, Any] | None
-    """Fields of the item that must be so; null = it must wait in quarantine."""
-    findings: tuple[str, ...] | None = None
-    """Rules of every error and warning; absent = not compared."""
-
-
-class Examples(Model):
-    """样例."""
-
-    submit: tuple[SubmitExample, ...] = ()
-    reports: tuple[ReportExample, ...] = ()
-    items: tuple[ItemExample, ...] = ()
-
-
 class CityProfile(Model):
     """城市配置."""
 
@@ -143,6 +127,8 @@ class CityProfile(Model):
     name: ShortText
     provenance: dict[str, Provenance]
     transport: Transport
+    via: DivisionCode | None = None
+    """枢纽: the profile whose interface this city is reached through."""
     duplicates: Duplicates = Duplicates.UNSAFE
     limits: Limits = Limits()
     collection: Collection | None = None
@@ -160,9 +146,13 @@ class CityProfile(Model):
     soap: SoapOperations | None = None
     exchange_database: ExchangeOperations | None = None
     sftp_batch: SftpOperations | None = None
+    peer_gateway: PeerOperations | None = None
+    manual: ManualOperations | None = None
     catalogue: tuple[ItemDialect, ...] = ()
     """事项方言: how the city writes its catalogue; several with the days from which each holds."""
     examples: Examples = Examples()
+    conformance: Trials | None = None
+    """试办约定, for `tongban conformance`."""
 
     @model_validator(mode="after")
     def _catalogue_versions_differ(self) -> Self:
@@ -173,10 +163,17 @@ class CityProfile(Model):
         return self
 
     @model_validator(mode="after")
+    def _via_fits(self) -> Self:
+        check_alone(self)
+        return self
+
+    @model_validator(mode="after")
     def _sections_fit(self) -> Self:
-        for name in (Transport.REST, Transport.SOAP, Transport.EXCHANGE_DATABASE, Transport.SFTP_BATCH):
+        for name in _SECTIONS:
             if (getattr(self, name.value) is not None) is not (self.transport is name):
                 raise ValueError(f"transport与{name}段落不符 / the section {name} does not fit the transport")
+        if self.manual is not None and self.duplicates is not Duplicates.IDEMPOTENT:
+            raise ValueError("手工办理的duplicates应为idempotent / a manual city is idempotent: its tray numbers once")
         if self.rest is not None and self.auth is None:
             raise ValueError("REST接口缺少auth / rest needs auth")
         if (
@@ -194,6 +191,9 @@ class CityProfile(Model):
 
     @model_validator(mode="after")
     def _collection_fits(self) -> Self:
+        if self.peer_gateway is not None:
+            self.peer_gateway.check(polled=self.collection is not None)
+            return self
         called = self.rest or self.soap
         polled = bool(self.exchange_database or self.sftp_batch) or (called is not None and called.progress is not None)
         if polled is not (self.collection is not None):
@@ -263,12 +263,14 @@ def compile_everything(profile: CityProfile) -> None:
     compiler = profile.compiler()
     profile.compiled_reports(compiler)
     if profile.rest is not None:
-        RestCalls(profile.rest, compiler)
+        RestCalls(profile.rest, compiler, profile.reports)
     if profile.soap is not None:
         from adapters.soap_definition import SoapDefinition  # noqa: PLC0415 - zeep is slow to import
 
-        SoapDefinition(profile.soap).check(SoapCalls(profile.soap, compiler))
+        SoapDefinition(profile.soap).check(SoapCalls(profile.soap, compiler, profile.reports))
     if profile.exchange_database is not None:
-        ExchangeCalls(profile.exchange_database, compiler)
+        ExchangeCalls(profile.exchange_database, compiler, profile.reports)
     if profile.sftp_batch is not None:
-        SftpCalls(profile.sftp_batch, compiler)
+        SftpCalls(profile.sftp_batch, compiler, profile.reports)
+    if profile.manual is not None:
+        ManualCalls(profile.manual, compiler)

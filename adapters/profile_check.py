@@ -7,11 +7,16 @@ from uuid import uuid5
 import orjson
 from pydantic import ValidationError
 
-from adapters.calls import ExchangeCalls, RestCalls
 from adapters.dialect import Compiler, Reports, message_words
+from adapters.differences import differences
+from adapters.examples import ReportExample, SubmitExample
+from adapters.exchange_calls import ExchangeCalls
 from adapters.expression_functions import Unmappable, json_bytes
+from adapters.follow_up_examples import check_follow_ups
 from adapters.item_examples import check_catalogue
-from adapters.profile import CityProfile, ReportExample, SubmitExample
+from adapters.manual_calls import ManualCalls
+from adapters.profile import CityProfile
+from adapters.rest_calls import RestCalls
 from adapters.sftp_calls import SftpCalls
 from adapters.soap_calls import SoapCalls
 from adapters.xml_writing import written
@@ -27,11 +32,11 @@ def check_examples(profile: CityProfile) -> list[str]:
     reports = profile.compiled_reports(compiler)
     for report in profile.examples.reports:
         faults += _labelled(report.name, _check_report(reports, report))
-    return faults + list(check_catalogue(profile))
+    return [*faults, *check_follow_ups(profile, compiler), *check_catalogue(profile)]
 
 
 def _missing(profile: CityProfile) -> Iterator[str]:
-    called = profile.rest or profile.soap or profile.exchange_database or profile.sftp_batch
+    called = profile.rest or profile.soap or profile.exchange_database or profile.sftp_batch or profile.manual
     if called and not profile.examples.submit:
         yield "examples.submit: there is no example"
     covered = {example.via for example in profile.examples.reports}
@@ -63,21 +68,23 @@ def _check_submit(profile: CityProfile, compiler: Compiler, example: SubmitExamp
     except Unmappable as error:
         yield error.message
         return
-    yield from _differences(example.expect, found, "")
+    yield from differences(example.expect, found, "")
 
 
 def _spoken(profile: CityProfile, compiler: Compiler, words: dict[str, Any]) -> Any:
     if profile.rest is not None:
-        return RestCalls(profile.rest, compiler).submit_body(words)
+        return RestCalls(profile.rest, compiler, profile.reports).submit_body(words)
     if profile.soap is not None:
-        package = SoapCalls(profile.soap, compiler).submit.package(words)
+        package = SoapCalls(profile.soap, compiler, profile.reports).submit.package(words)
         written(package, profile.soap.xml.declared)
         return package
     if profile.exchange_database is not None:
-        row, materials = ExchangeCalls(profile.exchange_database, compiler).rows(words)
+        row, materials = ExchangeCalls(profile.exchange_database, compiler, profile.reports).submit.rows(words)
         return {"row": row, "materials": materials}
     if profile.sftp_batch is not None:
-        return SftpCalls(profile.sftp_batch, compiler).spoken(words)
+        return SftpCalls(profile.sftp_batch, compiler, profile.reports).spoken(words)
+    if profile.manual is not None:
+        return ManualCalls(profile.manual, compiler).spoken(words)
     return {}
 
 
@@ -95,19 +102,4 @@ def _check_report(reports: dict[str, Reports], example: ReportExample) -> Iterat
             yield f"expected {'nothing' if example.expect is None else 'a report'}, found the other"
         return
     found = orjson.loads(report.model_dump_json())
-    yield from _differences(example.expect, {name: found.get(name) for name in example.expect}, "")
-
-
-def _differences(wanted: Any, found: Any, place: str) -> Iterator[str]:
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for name in [*wanted, *(name for name in found if name not in wanted)]:
-            here = f"{place}.{name}".removeprefix(".")
-            if name not in found or name not in wanted:
-                yield f"{here}: {'missing' if name not in found else 'not expected'}"
-            else:
-                yield from _differences(wanted[name], found[name], here)
-    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            yield from _differences(one, other, f"{place}[{number}]")
-    elif type(wanted) is not type(found) or wanted != found:
-        yield f"{place}: expected {wanted!r}, found {found!r}"
+    yield from differences(example.expect, {name: found.get(name) for name in example.expect}, "")

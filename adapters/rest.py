@@ -1,7 +1,7 @@
-"""REST适配器: any city that is called over HTTP with JSON bodies, driven by its profile alone.
+"""REST适配器: any city that is called over HTTP, driven by its profile alone.
 
-A delivery is its files, one call each, then the application. Files may be sent again without harm, so everything
-before the application is "not booked"; from its first byte on, a missing answer is "not known".
+A delivery is the steps before it and its files, then the application. All but the last may be made again without
+harm, so everything before it is "not booked"; from its first byte on, a missing answer is "not known".
 """
 
 import asyncio
@@ -9,23 +9,28 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import date
 from typing import Any
 
-import aiohttp
-
-from adapters.answered import found, page, taken
+from adapters.answered import found, rows_of, taken
 from adapters.answers import Answer, part
 from adapters.callbacks import CallbackReader
-from adapters.calls import RestCalls, Target
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
-from adapters.dialect import message_words
-from adapters.expression_functions import Unmappable, json_bytes
-from adapters.faults import Submission, map_http_faults, no_words, undescribed
+from adapters.dialect import follow_up_words, message_words
+from adapters.faults import Submission, map_http_faults, undescribed
 from adapters.http_channel import Channel
+from adapters.listing import MOST_ROWS, day_words
 from adapters.profile import CityProfile
-from adapters.uploads import StoredBytes, check_sizes, number_of, upload_each
-from schemas.application import StoredFile
-from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
-
-_JSON = {"Content-Type": "application/json"}
+from adapters.reading import read_rows
+from adapters.rest_calls import RestCalls, RestOperation
+from adapters.rest_steps import Preparation, Words
+from adapters.uploads import check_sizes
+from schemas.message import (
+    Acknowledgement,
+    FollowUp,
+    ListedCase,
+    MessageKind,
+    OutboundMessage,
+    ProgressReport,
+    RemoteFile,
+)
 
 
 class RestAdapter:
@@ -34,10 +39,9 @@ class RestAdapter:
     def __init__(self, profile: CityProfile, context: AdapterContext) -> None:
         if profile.rest is None or profile.auth is None:
             raise ValueError("the profile has no rest section")
-        self._profile = profile
+        self._profile, self._context = profile, context
         compiler = profile.compiler()
-        self._calls = RestCalls(profile.rest, compiler)
-        self._progress = profile.rest.progress
+        self._calls = RestCalls(profile.rest, compiler, profile.reports)
         self._channel = Channel(profile, profile.auth, context, self._calls.answers)
         self.reports = profile.compiled_reports(compiler)
         self._callbacks = CallbackReader(profile, context, self.reports.get("callback"))
@@ -48,48 +52,73 @@ class RestAdapter:
         return self._profile
 
     async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
-        """Upload the files, then submit; all of it within `limits.timeout_s`."""
-        check_sizes(message, self._profile.limits.max_file_bytes)
-        submission = Submission()
-        with map_http_faults(submission):
-            async with asyncio.timeout(self._profile.limits.timeout_s):
-                words = message_words(message)
-                if message.files and self._calls.upload is not None:
-                    await self._upload_all(self._calls.upload, message, words, files)
-                return await self._submit(words, submission)
+        """Make the steps, upload the files, then submit; all of it within `limits.timeout_s`."""
+        return await self._hand_over(self._calls.submit, message, message_words(message), files)
 
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
-        """Hand over a supplement or a withdrawal."""
-        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        """Hand over a supplement, its files as with an application, or a withdrawal."""
+        calls = self._calls
+        operation = calls.withdraw if message.kind is MessageKind.WITHDRAW else calls.supplement
+        if operation is None:
+            raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        return await self._hand_over(operation, message, follow_up_words(message), files)
 
     async def report(self, report: ProgressReport) -> None:
         """Not spoken here: this city asks our API."""
         raise undescribed("interface for our progress", "接收进度的接口")
 
     async def listing(self, day: date) -> tuple[ListedCase, ...]:
-        """The city's cases of one day."""
-        raise undescribed("listing for reconciliation", "对账清单接口")
+        """The city's cases of one day, page by page; the limit of time is per page."""
+        listing = self._calls.listing
+        if listing is None:
+            raise undescribed("listing for reconciliation", "对账清单接口")
+        now = self._context.now()
+        cases: list[ListedCase] = []
+        at, before = listing.pager.standing(None, now), [None]
+        while True:
+            answer = await self._ask(listing.operation, day_words(day) | listing.pager.words(at))
+            rows, following = _listed_rows(listing.rows, answer), part(listing.next, answer)
+            if not rows or rows == before:  # some repeat their last page for ever
+                return tuple(cases)
+            if len(cases) + len(rows) > MOST_ROWS:
+                raise undescribed("listing for reconciliation", "对账清单")
+            cases += listing.case.read(rows)
+            if (following_at := listing.pager.turned(at, following)) == at:
+                return tuple(cases)
+            at, before = following_at, rows
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""
-        return found(self._calls, await self._ask(self._calls.query, message.model_dump(mode="json")))
+        answer = await self._ask(self._calls.query, message.model_dump(mode="json"))
+        return found(self._calls, answer)
 
     async def collect(self, cursor: str | None) -> Collected:
         """One page of progress."""
-        calls, progress = self._calls, self._progress
-        if progress is None:
+        calls, pager, now = self._calls, self._calls.pager, self._context.now()
+        if pager is None:
             raise undescribed("progress call", "进度接口")
-        answer = await self._ask(calls.progress, {"cursor": cursor or progress.start, "limit": progress.limit})
-        return page(calls, answer, progress, self.reports["progress"])
+        at = pager.standing(cursor, now)
+        answer = await self._ask(calls.progress, pager.words(at))
+        rows, following = rows_of(calls.progress_rows, answer), part(calls.progress_next, answer)
+        if pager.must_be_told(following):
+            raise undescribed()
+        read, unreadable = read_rows(self.reports["progress"], rows)
+        at, more = pager.after(at, len(rows), following, now)
+        return Collected(read, at.text(), more=more, unreadable=unreadable)
 
     async def acknowledge(self, collected: Collected) -> None:
         """Nothing to do: the cursor says what we have."""
 
     async def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
         """A result file as it comes."""
-        if self._calls.download is None:
+        download = self._calls.download
+        if download is None:
             raise undescribed("download call", "下载接口")
-        async for chunk in self._channel.stream(self._calls.download.url({"reference": file.reference})):
+        with map_http_faults():
+            async with asyncio.timeout(self._profile.limits.timeout_s):
+                words = await self._prepared(download, {"reference": file.reference})
+            request = download.call.request(words)
+        async for chunk in self._channel.stream(request):
             yield chunk
 
     def read_callback(self, request: CallbackRequest) -> Callback:
@@ -109,37 +138,41 @@ class RestAdapter:
         """Release connections."""
         await self._channel.close()
 
-    async def _ask(self, target: Target | None, words: Mapping[str, Any]) -> Answer:
-        if target is None:
+    async def _ask(self, operation: RestOperation | None, words: Words) -> Answer:
+        """A question; it may be repeated, so a lost answer is PartnerUnavailable."""
+        if operation is None:
             raise undescribed("interface for this question", "查询接口")
-        try:
-            url = target.url(words)
-        except Unmappable as error:
-            raise no_words(error) from None
-        return await self._channel.ask(url)
+        with map_http_faults():
+            async with asyncio.timeout(self._profile.limits.timeout_s):
+                words = await self._prepared(operation, words)
+                return await self._channel.call(operation.call.request(words), operation.call.judge)
 
-    async def _upload_all(
-        self, target: Target, message: OutboundMessage, words: dict[str, Any], files: FileSource
-    ) -> None:
-        async def send(spoken: dict[str, Any], file: StoredFile) -> str:
-            return await self._upload(target.url({**words, "file": spoken}), StoredBytes(files, file), file)
+    async def _prepared(self, operation: RestOperation, words: Words) -> Words:
+        if not operation.first:
+            return words
+        preparation = Preparation(self._channel, self._now(words))
+        await preparation.run(operation.first)
+        return preparation.words
 
-        await upload_each(message, words, send)
+    async def _hand_over(
+        self, operation: RestOperation, message: OutboundMessage | FollowUp, spoken: Words, files: FileSource
+    ) -> Acknowledgement:
+        check_sizes(message, self._profile.limits.max_file_bytes)
+        calls, call, submission = self._calls, operation.call, Submission()
+        with map_http_faults(submission):
+            async with asyncio.timeout(self._profile.limits.timeout_s):
+                preparation = Preparation(self._channel, self._now(spoken), message, files)
+                if operation.first:
+                    await preparation.run(operation.first)
+                if message.files and calls.upload is not None:
+                    await preparation.upload(calls.upload, calls.upload_reference, calls.upload_sha256)
+                request = call.request(preparation.words, preparation.attached(), files)
+                return taken(call, await self._channel.call(request, call.judge, submission), submission)
 
-    async def _upload(self, url: Any, source: StoredBytes, file: StoredFile) -> str:
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.size_bytes)}
-        try:
-            known = {"sha256": file.sha256, "sm3": file.sm3}
-            answer = await self._channel.post(url, source.chunks(), headers, body_digest=known.__getitem__)
-        except aiohttp.ClientError:
-            if source.failure is not None:
-                raise source.failure from None
-            raise
-        told = part(self._calls.upload_sha256, answer)
-        return number_of(file, part(self._calls.upload_reference, answer), told)
+    def _now(self, words: Words) -> Words:
+        return {**words, "now": self._context.now().isoformat()}
 
-    async def _submit(self, words: dict[str, Any], submission: Submission) -> Acknowledgement:
-        calls = self._calls
-        body = json_bytes(calls.submit_body(words))
-        answer = await self._channel.post(calls.submit.url(words), body, _JSON, submission)
-        return taken(calls, answer, submission)
+
+def _listed_rows(rows: Any, answer: Answer) -> list[Any]:
+    """A day without cases may be told as "not there"."""
+    return [] if answer.meaning == "absent" else rows_of(rows, answer)

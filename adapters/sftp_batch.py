@@ -33,12 +33,14 @@ from adapters.batch_result_files import ResultFiles
 from adapters.batch_sending import BatchSender
 from adapters.callbacks import CallbackReader
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
-from adapters.dialect import message_words
+from adapters.dialect import follow_up_words, message_words
 from adapters.expression_functions import Unmappable
 from adapters.faults import no_words, unavailable, undescribed
 from adapters.profile import CityProfile, Duplicates
 from adapters.sftp_calls import SftpCalls
 from adapters.sftp_channel import SftpChannel
+from adapters.sftp_listing import read_listing
+from adapters.sftp_operations import APPLICATIONS, FOLLOW_UPS
 from adapters.uploads import check_sizes
 from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
 
@@ -52,8 +54,8 @@ class SftpBatchAdapter:
         operations = profile.sftp_batch
         self._profile, self._context, self._operations = profile, context, operations
         compiler = profile.compiler()
-        calls = SftpCalls(operations, compiler)
-        self._calls = calls.outgoing
+        calls = SftpCalls(operations, compiler, profile.reports)
+        self._calls, self._listing = calls.outgoing, calls.listing
         self.reports = profile.compiled_reports(compiler)
         self._callbacks = CallbackReader(profile, context, self.reports.get("callback"))
         self._channel = SftpChannel(profile, operations, context)
@@ -78,19 +80,29 @@ class SftpBatchAdapter:
     async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
         """Join a batch; return once its manifest is in place."""
         check_sizes(message, self._profile.limits.max_file_bytes)
-        return await self._gathering.deliver(self._case(message, files))
+        return await self._gathering.deliver(self._case(message, message_words(message), files))
 
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
-        """Hand over a supplement or a withdrawal."""
-        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        """Join a batch as a row of its other table; return once the manifest is in place."""
+        if FOLLOW_UPS not in self._calls.tables:
+            raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        check_sizes(message, self._profile.limits.max_file_bytes)
+        return await self._gathering.deliver(self._case(message, follow_up_words(message), files))
 
     async def report(self, report: ProgressReport) -> None:
         """Not spoken here: this city asks our API."""
         raise undescribed("interface for our progress", "接收进度的接口")
 
     async def listing(self, day: date) -> tuple[ListedCase, ...]:
-        """The city's cases of one day."""
-        raise undescribed("listing for reconciliation", "对账清单接口")
+        """The file the city leaves for a day; PartnerUnavailable until it is there."""
+        operations, calls = self._operations.listing, self._listing
+        if operations is None or calls is None:
+            raise undescribed("listing for reconciliation", "对账清单接口")
+        try:
+            async with asyncio.timeout(self._send_s), self._channel.files() as files:
+                return await read_listing(files, operations, calls, day)
+        except TimeoutError:
+            raise unavailable() from None
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Look the message up in the records of sent batches."""
@@ -146,15 +158,19 @@ class SftpBatchAdapter:
         self._results.close()
         await self._channel.close()
 
-    def _case(self, message: OutboundMessage, files: FileSource) -> BatchCase:
-        words = message_words(message)
+    def _case(self, message: OutboundMessage | FollowUp, words: dict[str, Any], files: FileSource) -> BatchCase:
         words["now"] = self._context.now().isoformat()
+        if isinstance(message, OutboundMessage):
+            role, given_at = APPLICATIONS, message.received_at
+        else:
+            role, given_at = FOLLOW_UPS, message.occurred_at
+        table = self._calls.tables[role]
         try:
             entries = self._calls.name_entries(words)
-            row = self._calls.line(self._calls.row(words))
+            row = table.line(table.row(words))
         except Unmappable as error:
             raise no_words(error) from None
         named = {name: outbound.file for name, outbound in zip(entries, message.files, strict=True)}
         if any(named[name].sha256 != one.file.sha256 for name, one in zip(entries, message.files, strict=True)):
             raise no_words(Unmappable("two files have one name in the zip", "压缩包内两个文件同名"))
-        return BatchCase(message.message_id, message.received_at, row, tuple(named.items()), files)
+        return BatchCase(message.message_id, given_at, row, tuple(named.items()), files, role)

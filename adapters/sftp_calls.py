@@ -4,13 +4,26 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import orjson
 
 from adapters.dialect import Compiler, DialectError, Place
 from adapters.expression_functions import Unmappable
-from adapters.sftp_operations import Announced, Document, Incoming, Outgoing, SftpOperations, Table
+from adapters.listing import Listing, day_words
+from adapters.operations import ReportMap
+from adapters.sftp_operations import (
+    APPLICATIONS,
+    Announced,
+    Applications,
+    Document,
+    Incoming,
+    ListingFile,
+    Outgoing,
+    SftpOperations,
+    Table,
+)
 from adapters.xml_reading import XmlLimits, XmlRefused, as_words, decoded, parsed
 from adapters.xml_writing import check_package, written
 
@@ -29,14 +42,34 @@ class Unreadable(Exception):
         self.reason, self.reason_zh = reason, reason_zh
 
 
+class TableCalls:
+    """一张表 of a batch. Raises DialectError."""
+
+    def __init__(self, table: Applications, compiler: Compiler, place: Place) -> None:
+        self._table = table
+        self._columns = compiler.expressions(table.columns, (*place, "columns"))
+
+    def row(self, words: Mapping[str, Any]) -> dict[str, str]:
+        """Column → text. Raises Unmappable."""
+        return {name: _text(part(words)) for name, part in self._columns.items()}
+
+    def line(self, row: Mapping[str, str]) -> bytes:
+        """One line of the table. Raises Unmappable for a character that its charset lacks."""
+        return encoded_line(list(row.values()), self._table)
+
+    def header(self) -> bytes:
+        """The first line of the table."""
+        line = encoded_line(list(self._columns), self._table)
+        return b"\xef\xbb\xbf" + line if self._table.charset == "utf-8-sig" else line
+
+
 class OutgoingCalls:
-    """去向: rows, entries of the zip, number and manifest. Raises DialectError."""
+    """去向: tables by role, entries of the zip, number and manifest. Raises DialectError."""
 
     def __init__(self, outgoing: Outgoing, compiler: Compiler) -> None:
         place: Place = ("sftp_batch", "outgoing")
         self._outgoing = outgoing
-        columns = outgoing.applications.columns
-        self._columns = compiler.expressions(columns, (*place, "applications", "columns"))
+        self.tables = {role: TableCalls(table, compiler, (*place, role)) for role, table in outgoing.tables.items()}
         self._entry = compiler.expression(outgoing.attachments.entry, (*place, "attachments", "entry"))
         self._number = compiler.expression(outgoing.number, (*place, "number"))
         self._manifest = compiler.tree(outgoing.manifest.body, (*place, "manifest", "body"))
@@ -74,19 +107,6 @@ class OutgoingCalls:
                 material["uploaded"] = named[material["file"]["file_id"]]
         return names
 
-    def row(self, words: Mapping[str, Any]) -> dict[str, str]:
-        """Column → text. Raises Unmappable."""
-        return {name: _text(part(words)) for name, part in self._columns.items()}
-
-    def line(self, row: Mapping[str, str]) -> bytes:
-        """One line of the table. Raises Unmappable for a character that its charset lacks."""
-        return encoded_line(list(row.values()), self._outgoing.applications)
-
-    def header(self) -> bytes:
-        """The first line of the table."""
-        line = encoded_line(list(self._columns), self._outgoing.applications)
-        return b"\xef\xbb\xbf" + line if self._outgoing.applications.charset == "utf-8-sig" else line
-
     def manifest(self, words: Mapping[str, Any]) -> bytes:
         """The manifest's bytes. Raises Unmappable."""
         manifest, body = self._outgoing.manifest, self._manifest(words)
@@ -119,18 +139,40 @@ class IncomingCalls:
         return read_table(content, self._incoming.table)
 
 
-class SftpCalls:
-    """SFTP批量操作. Raises DialectError."""
+class ListingCalls:
+    """对账文件: its name, its rows. Raises DialectError."""
 
-    def __init__(self, operations: SftpOperations, compiler: Compiler) -> None:
+    def __init__(self, listing: ListingFile, compiler: Compiler, reports: Mapping[str, ReportMap]) -> None:
+        place: Place = ("sftp_batch", "listing")
+        self._name = compiler.expression(listing.name, (*place, "name"))
+        self._sm3 = compiler.optional(listing.sm3, (*place, "sm3"))
+        self.listed = Listing(listing.case, reports, compiler, (*place, "case"))
+
+    def names(self, day: date) -> tuple[str, str | None]:
+        """Of the file and of the one with its digest. Raises Unmappable where one is no name of a file."""
+        words = day_words(day)
+        name, sm3 = self._name(words), self._sm3(words)
+        if plain_name(name) is None or (sm3 is not None and plain_name(sm3) is None):
+            raise Unmappable("the name of the listing is no name of a file", "对账文件名不是有效的文件名")
+        return str(name), None if sm3 is None else str(sm3)
+
+
+class SftpCalls:
+    """SFTP批量操作; `reports` are the profile's, whose codes a listing may share. Raises DialectError."""
+
+    def __init__(self, operations: SftpOperations, compiler: Compiler, reports: Mapping[str, ReportMap]) -> None:
         self.outgoing = OutgoingCalls(operations.outgoing, compiler)
         self.incoming = IncomingCalls(operations.incoming, compiler)
+        self.listing: ListingCalls | None = None
+        if operations.listing is not None:
+            self.listing = ListingCalls(operations.listing, compiler, reports)
 
-    def spoken(self, words: dict[str, Any]) -> dict[str, Any]:
+    def spoken(self, words: dict[str, Any], role: str = APPLICATIONS) -> dict[str, Any]:
         """What the city gets of one message: its row and its names in the zip. Raises Unmappable."""
         entries = self.outgoing.name_entries(words)
-        row = self.outgoing.row(words)
-        self.outgoing.line(row)
+        table = self.outgoing.tables[role]
+        row = table.row(words)
+        table.line(row)
         return {"row": row, "attachments": list(dict.fromkeys(entries))}
 
 

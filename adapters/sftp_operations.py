@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from adapters.operations import Code, Expression, SecretName, Tree
+from adapters.operations import Code, Expression, ListingMap, SecretName, Tree
 from schemas.model import Model
 
 Folder = Annotated[str, StringConstraints(pattern=r"^/?[A-Za-z0-9_\-]+(/[A-Za-z0-9_\-]+)*$", max_length=200)]
@@ -19,6 +19,8 @@ HostKey = Annotated[
 ]
 """主机密钥: a fingerprint, or type and key as in the last two parts of a known_hosts line."""
 Charset = Literal["gb18030", "utf-8", "utf-8-sig"]
+APPLICATIONS, FOLLOW_UPS, ATTACHMENTS = "applications", "follow_ups", "attachments"
+"""文件角色 in a batch."""
 
 
 class Login(Model):
@@ -76,6 +78,15 @@ class Applications(Table):
     """Column → value, in this order; input is the message's words, each material's `uploaded` its name in the zip."""
 
 
+class FollowUps(Applications):
+    """后续表, for 补正 and 撤回: one row per message; it is there even when it has none.
+
+    The city reads it after the applications of the same batch.
+    """
+
+    ending: Ending = ".follow.csv"
+
+
 class Attachments(Model):
     """附件包: a zip with every file once; it is there even when it is empty."""
 
@@ -87,8 +98,8 @@ class Attachments(Model):
 class Manifest(Document):
     """我方清单, placed last: with it a batch is in the city's hands.
 
-    Input of `body`: `batch`, `now`, `cases`, and `files`, a list of {role, name, size_bytes, sm3, sha256, count}
-    with the roles `applications` and `attachments`.
+    Input of `body`: `batch`, `now`, `cases` (applications) and `follow_ups`, numbers, and `files`, a list of
+    {role, name, size_bytes, sm3, sha256, count} with the roles `applications`, `follow_ups` and `attachments`.
     """
 
     body: Tree
@@ -106,16 +117,28 @@ class Outgoing(Model):
     """How long records are kept; longer than a message may wait for a person."""
     number: Expression
     applications: Applications
+    follow_ups: FollowUps | None = None
     attachments: Attachments = Attachments()
     manifest: Manifest
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        endings = [self.applications.ending, self.attachments.ending, self.manifest.ending]
+        endings = [part.ending for part in self.parts]
         whole = [*endings, *(ending + self.temporary for ending in endings)]
         if len(set(whole)) != len(whole):
             raise ValueError("批次文件的名称相同 / two files of a batch have the same name")
         return self
+
+    @property
+    def tables(self) -> dict[str, Applications]:
+        """The tables of a batch by their roles."""
+        found: dict[str, Applications] = {APPLICATIONS: self.applications}
+        return found if self.follow_ups is None else found | {FOLLOW_UPS: self.follow_ups}
+
+    @property
+    def parts(self) -> tuple[Manifest | Applications | Attachments, ...]:
+        """The files of a batch, the manifest first."""
+        return (self.manifest, *self.tables.values(), self.attachments)
 
 
 class Announced(Document):
@@ -150,6 +173,18 @@ class Incoming(Model):
         return self
 
 
+class ListingFile(Model):
+    """对账文件: the city's list of the cases it took on one day; input of the names as in adapters/listing.py."""
+
+    folder: Folder
+    name: Expression
+    sm3: Expression | None = None
+    """Name of a second file that holds the first one's SM3 in hexadecimal: one that is still written is then told."""
+    table: Table = Table()
+    max_bytes: Annotated[int, Field(ge=1024, le=256 * 1024**2)] = 32 * 1024**2
+    case: ListingMap
+
+
 class SftpOperations(Model):
     """SFTP批量接口."""
 
@@ -163,6 +198,8 @@ class SftpOperations(Model):
     window: Window = Window()
     outgoing: Outgoing
     incoming: Incoming
+    listing: ListingFile | None = None
+    """对账."""
 
     @property
     def query(self) -> str | None:

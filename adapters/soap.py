@@ -12,11 +12,12 @@ from datetime import date
 from typing import Any
 
 from adapters.answered import found, page, taken
-from adapters.answers import Answer, part
+from adapters.answers import Answer, acknowledgement, part
 from adapters.callbacks import CallbackReader
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
-from adapters.dialect import message_words
+from adapters.dialect import follow_up_words, message_words
 from adapters.faults import Submission, map_http_faults, undescribed
+from adapters.listing import MOST_ROWS, day_words
 from adapters.profile import CityProfile
 from adapters.soap_body import Contents
 from adapters.soap_calls import SoapCalls, SoapRequest
@@ -24,7 +25,15 @@ from adapters.soap_channel import SoapChannel
 from adapters.uploads import check_sizes, number_of, upload_each
 from schemas.application import StoredFile
 from schemas.errors import PartnerProtocol
-from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
+from schemas.message import (
+    Acknowledgement,
+    FollowUp,
+    ListedCase,
+    MessageKind,
+    OutboundMessage,
+    ProgressReport,
+    RemoteFile,
+)
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -37,7 +46,7 @@ class SoapAdapter:
             raise ValueError("the profile has no soap section")
         self._profile, self._soap, self._context = profile, profile.soap, context
         compiler = profile.compiler()
-        self._calls = SoapCalls(profile.soap, compiler)
+        self._calls = SoapCalls(profile.soap, compiler, profile.reports)
         self._channel = SoapChannel(profile, profile.soap, context, self._calls)
         self.reports = profile.compiled_reports(compiler)
         self._callbacks = CallbackReader(profile, context, self.reports.get("callback"))
@@ -49,28 +58,49 @@ class SoapAdapter:
 
     async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
         """Upload the files, where they go by themselves, then submit; all of it within `limits.timeout_s`."""
-        check_sizes(message, self._profile.limits.max_file_bytes)
         submission = Submission()
-        with map_http_faults(submission):
-            async with asyncio.timeout(self._profile.limits.timeout_s):
-                words, contents = self._now(message_words(message)), Contents(files)
-                if message.files and self._calls.upload is not None:
-                    await self._upload_all(self._calls.upload, message, words, contents)
-                for material, outbound in zip(words["materials"], message.files, strict=False):  # papers come last
-                    material["content"] = contents.mark(outbound.file)
-                return await self._submit(words, submission, contents)
+        answer = await self._hand_over(self._calls.submit, message, message_words(message), files, submission)
+        return taken(self._calls, answer, submission)
 
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
-        """Hand over a supplement or a withdrawal."""
-        raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        """Hand over a supplement, its files as with an application, or a withdrawal."""
+        withdrawal = message.kind is MessageKind.WITHDRAW
+        operation = self._calls.withdraw if withdrawal else self._calls.supplement
+        if operation is None:
+            raise undescribed("interface for supplements and withdrawals", "补正、撤回接口")
+        submission = Submission()
+        answer = await self._hand_over(operation.request, message, follow_up_words(message), files, submission)
+        if answer.meaning == "absent":  # it does not have the application: for a person
+            raise undescribed()
+        return acknowledgement(
+            part(operation.case_number, answer, submission),
+            part(operation.partner_reference, answer, submission),
+            duplicate=answer.meaning == "duplicate",
+            submission=submission,
+        )
 
     async def report(self, report: ProgressReport) -> None:
         """Not spoken here: this city asks our API."""
         raise undescribed("interface for our progress", "接收进度的接口")
 
     async def listing(self, day: date) -> tuple[ListedCase, ...]:
-        """The city's cases of one day."""
-        raise undescribed("listing for reconciliation", "对账清单接口")
+        """The city's cases of one day, page by page; the limit of time is per page."""
+        listing, listed = self._soap.listing, self._calls.listed
+        if listing is None or listed is None:
+            raise undescribed("listing for reconciliation", "对账清单接口")
+        cases: list[ListedCase] = []
+        cursor, words = listing.start, day_words(day) | {"limit": listing.limit}
+        while True:
+            answer = await self._ask(self._calls.listing, words | {"cursor": cursor})
+            rows, following = part(self._calls.listing_rows, answer), part(self._calls.listing_next, answer)
+            if not isinstance(rows, list) or len(cases) + len(rows) > MOST_ROWS:
+                raise undescribed("listing for reconciliation", "对账清单")
+            cases += listed.read(rows)
+            if following is None or len(rows) < listing.limit:
+                return tuple(cases)
+            if str(following) == cursor:  # the same page for ever
+                raise undescribed("listing for reconciliation", "对账清单")
+            cursor = str(following)
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""
@@ -134,8 +164,26 @@ class SoapAdapter:
             raise undescribed()
         return answer
 
+    async def _hand_over(
+        self,
+        request: SoapRequest,
+        message: OutboundMessage | FollowUp,
+        spoken: dict[str, Any],
+        files: FileSource,
+        submission: Submission,
+    ) -> Answer:
+        check_sizes(message, self._profile.limits.max_file_bytes)
+        with map_http_faults(submission):
+            async with asyncio.timeout(self._profile.limits.timeout_s):
+                words, contents = self._now(spoken), Contents(files)
+                if message.files and self._calls.upload is not None:
+                    await self._upload_all(self._calls.upload, message, words, contents)
+                for material, outbound in zip(words["materials"], message.files, strict=False):  # papers come last
+                    material["content"] = contents.mark(outbound.file)
+                return await self._channel.call(request, words, submission, contents)
+
     async def _upload_all(
-        self, request: SoapRequest, message: OutboundMessage, words: dict[str, Any], contents: Contents
+        self, request: SoapRequest, message: OutboundMessage | FollowUp, words: dict[str, Any], contents: Contents
     ) -> None:
         async def send(spoken: dict[str, Any], file: StoredFile) -> str:
             given = {**words, "file": spoken, "content": contents.mark(file)}
@@ -146,11 +194,6 @@ class SoapAdapter:
             return number_of(file, part(self._calls.upload_reference, answer), told)
 
         await upload_each(message, words, send)
-
-    async def _submit(self, words: dict[str, Any], submission: Submission, contents: Contents) -> Acknowledgement:
-        calls = self._calls
-        answer = await self._channel.call(calls.submit, words, submission, contents)
-        return taken(calls, answer, submission)
 
 
 def _from_base64(text: Any) -> bytes:

@@ -5,7 +5,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from adapters.operations import Answers, Expression, MutualTls, Pages, QueryAnswer, SubmitAnswer, Tree, UploadAnswer
+from adapters.operations import (
+    Answers,
+    Expression,
+    ListingMap,
+    MutualTls,
+    Pages,
+    QueryAnswer,
+    SubmitAnswer,
+    Tree,
+    UploadAnswer,
+)
 from schemas.model import Model
 
 XmlName = Annotated[str, StringConstraints(pattern=r"^[^\W\d][\w.\-]{0,99}$")]
@@ -44,7 +54,7 @@ class SoapUpload(UploadAnswer, SoapCall):
 
 
 class SoapSubmit(SubmitAnswer, SoapCall):
-    """申报; each material with a file has `content`, its base64, for a city that takes files in the record."""
+    """申报、补正、撤回; each material with a file has `content`, its base64, where files go in the record."""
 
 
 class SoapQuery(QueryAnswer, SoapCall):
@@ -53,6 +63,17 @@ class SoapQuery(QueryAnswer, SoapCall):
 
 class SoapProgress(Pages, SoapCall):
     """进度轮询."""
+
+
+class SoapListing(SoapCall):
+    """对账清单: the cases of one day; input is `day`, `day_compact`, `begins`, `ends`, `cursor` and `limit`."""
+
+    rows: Expression
+    next: Expression | None = None
+    """The next page's cursor; absent = everything in one answer."""
+    start: str = "0"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    case: ListingMap
 
 
 class SoapDownload(SoapCall):
@@ -87,8 +108,14 @@ class SoapOperations(Model):
     answers: Answers
     upload: SoapUpload | None = None
     submit: SoapSubmit
+    supplement: SoapSubmit | None = None
+    """补正: files go as they do with an application."""
+    withdraw: SoapSubmit | None = None
+    """撤回."""
     query: SoapQuery | None = None
     progress: SoapProgress | None = None
+    listing: SoapListing | None = None
+    """对账."""
     download: SoapDownload | None = None
     ping: SoapCall | None = None
 

@@ -23,10 +23,10 @@ def check_sizes(message: OutboundMessage | FollowUp, max_file_bytes: int) -> Non
 async def upload_each(
     message: OutboundMessage | FollowUp,
     words: dict[str, Any],
-    send: Callable[[dict[str, Any], StoredFile], Awaitable[str]],
+    send: Callable[[dict[str, Any], StoredFile], Awaitable[str | None]],
 ) -> None:
-    """Send each file once, in order; the number it got goes into its materials as `uploaded`."""
-    numbers: dict[str, str] = {}
+    """Send each file once, in order; the number it got, if any, goes into its materials as `uploaded`."""
+    numbers: dict[str, str | None] = {}
     for outbound, spoken in zip(message.files, words["files"], strict=True):
         file_id = spoken["file"]["file_id"]
         if file_id not in numbers:

@@ -1,6 +1,8 @@
 """设置: everything an operator may set, read from TONGBAN_* variables. Secrets come from variables or files only."""
 
 import os
+from datetime import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,15 @@ from schemas.identifiers import DivisionCode
 _ROOT = Path(__file__).resolve().parent.parent
 
 
+class BackOffice(StrEnum):
+    """本市业务系统: where cases that others collect for our city are worked."""
+
+    CONSOLE = "console"
+    """Officers work them here (/v1/inbound)."""
+    ADAPTER = "adapter"
+    """They are handed to the system that our own city's profile describes."""
+
+
 class Settings(BaseSettings):
     """网关设置. Times end in _s (seconds), sizes in _bytes."""
 
@@ -19,6 +30,8 @@ class Settings(BaseSettings):
 
     city: DivisionCode = "445200"
     """Our own city."""
+    back_office: BackOffice = BackOffice.CONSOLE
+    """Where 对方来件 are worked."""
     data_dir: Path = Path("data")
     """Database (SQLite), files and keys live here."""
     database_url: str | None = None
@@ -28,6 +41,8 @@ class Settings(BaseSettings):
     """City profiles; absent = seeds_dir/cities."""
     keys_dir: Path | None = None
     """Signing keys; absent = data_dir/keys. Replicas share one folder."""
+    pdf_font: Path | None = None
+    """A TrueType font (.ttf or .ttc) put into the PDF of packets; absent = the reader's own Chinese font."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     node: str | None = None
@@ -51,6 +66,12 @@ class Settings(BaseSettings):
     """First pause of an open breaker; doubles up to two minutes."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
     max_file_bytes: Annotated[int, Field(ge=1024)] = 30 * 1024 * 1024
+    reconcile_at: time | None = time(2, 30)
+    """对账时刻: Beijing time at which yesterday is compared with every city; empty = never by itself."""
+    reconcile_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """How far back days with open cases are compared again."""
+    reconcile_overdue_h: Annotated[float, Field(gt=0)] = 24.0
+    """How long a case may wait here, or a supplement stay without effect, before that is a finding."""
     lanes: bool = True
     """Off: accept and store only; the outbox waits."""
     signing_process: bool = False
@@ -58,7 +79,7 @@ class Settings(BaseSettings):
     log_json: bool | None = None
     """Absent: JSON unless stderr is a terminal."""
 
-    @field_validator("database_url", "keys_dir", "profiles_dir", mode="before")
+    @field_validator("database_url", "keys_dir", "profiles_dir", "pdf_font", "reconcile_at", mode="before")
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if value == "" else value

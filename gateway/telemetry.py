@@ -113,4 +113,7 @@ class Metrics:
         self.breaker_open = Gauge(
             "tongban_breaker_open", "1 while the breaker is open", ["city"], registry=self.registry
         )
+        self.reconciliation_open = Gauge(
+            "tongban_reconciliation_open", "Open findings of reconciliation", ["city", "kind"], registry=self.registry
+        )
         self.outbox = Gauge("tongban_outbox", "Messages in the outbox", ["city", "state"], registry=self.registry)

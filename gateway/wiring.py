@@ -11,22 +11,24 @@ import structlog
 import uuid_utils
 
 from adapters.contract import Adapter, AdapterContext, RequestSigner
-from adapters.profile import CityProfile
-from adapters.registry import build_adapter
-from gateway.delivery.attempt import Policy
+from adapters.profile import CityProfile, Transport
+from adapters.registry import build_adapters
+from adapters.via_rules import served
+from gateway.delivery.attempt import Policy, Sendable
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.collection import Collector
 from gateway.delivery.fetching import fetch
-from gateway.delivery.lane import Lane, LaneTools
+from gateway.delivery.lane import Lane, LaneTools, NotYet
 from gateway.delivery.lease import Lease
 from gateway.delivery.outcome import Delivered
+from gateway.delivery.reconciling import Reconciler
 from gateway.delivery.worker import Worker
 from gateway.domain.backoff import DEFAULT_DELAYS_S
 from gateway.evidence.chain import milliseconds
 from gateway.evidence.jws import RawSigner
 from gateway.evidence.keys import KeyRing, current_kid, load_keys, new_ring
 from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
-from gateway.settings import Settings, secret
+from gateway.settings import BackOffice, Settings, secret
 from gateway.storage import breakers, catalogue, intake, items, outbox
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.compression import unpack
@@ -41,11 +43,15 @@ from gateway.storage.sqlite import SqliteDatabase
 from gateway.storage.tray import StoredTray
 from gateway.telemetry import Metrics
 from gateway.usecases import complete_delivery, submit_application
+from gateway.usecases.follow_up import load_follow_up
 from gateway.usecases.parsing import parse
 from gateway.usecases.read_profiles import read_profiles
+from gateway.usecases.reconcile import Reconciling
+from gateway.usecases.tell_progress import told_report
 from gateway.usecases.window_warnings import WindowWarnings
 from schemas.application import Application
-from schemas.message import OutboundMessage
+from schemas.errors import SeedInvalid
+from schemas.message import MessageKind, OutboundMessage
 
 log = structlog.get_logger()
 _REFRESH_S = 2.0
@@ -78,6 +84,8 @@ class Services:
     adapters: Mapping[str, Adapter]
     metrics: Metrics
     lease: Lease
+    serves: Mapping[str, frozenset[str]] = field(init=False)
+    """Profile → the cities its reports may be about."""
     catalogue: Catalogue = field(default_factory=Catalogue)
     warnings: WindowWarnings = field(init=False)
     intakes: GroupCommit[intake.Intake, intake.Taken] = field(init=False)
@@ -86,9 +94,11 @@ class Services:
     signer: ReceiptSigner = field(init=False)
     worker: Worker = field(init=False)
     collectors: list[Collector] = field(init=False)
+    reconciler: Reconciler = field(init=False)
     ready: bool = False
 
     def __post_init__(self) -> None:
+        self.serves = served(self.profiles)
         self.warnings = WindowWarnings(self.catalogue.items)
         self.intakes = GroupCommit(self._commit_intakes)
         self.completions = GroupCommit(lambda units: complete_delivery.commit_completions(self.db, units))
@@ -106,8 +116,47 @@ class Services:
         """End the signing process, if there is one."""
         self.signer.close()
 
-    async def load_message(self, entry: Entry) -> OutboundMessage | None:
+    def intake_context(self) -> submit_application.IntakeContext:
+        """What preparing an application needs besides the application."""
+        return submit_application.IntakeContext(
+            self.settings.city,
+            self.catalogue,
+            self.warnings,
+            self.lease.owner,
+            back_office=self.settings.back_office is BackOffice.ADAPTER,
+        )
+
+    @property
+    def hubs(self) -> frozenset[str]:
+        """Profiles through whose interface others are reached."""
+        return frozenset(adapter.profile.via for adapter in self.adapters.values() if adapter.profile.via is not None)
+
+    def reconciling(self) -> Reconciling:
+        """What comparing our books with a city's needs."""
+        overdue_s = self.settings.reconcile_overdue_h * 3600
+        return Reconciling(self.db, self.adapters, self.settings.city, new_id, now, overdue_s, overdue_s)
+
+    def carries(self, city: str) -> bool:
+        """Whether messages go to this city by a lane."""
+        return city in self.adapters
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The cities whose gateways are told what happens here to the cases they collected."""
+        return frozenset(code for code, adapter in self.adapters.items() if adapter.profile.reports_back)
+
+    async def load_message(self, entry: Entry) -> Sendable | None:
         """Build a message again from what is stored: after a restart, a wait, or an overflow."""
+        if entry.kind == MessageKind.REPORT:
+            report = await told_report(self.db, entry.application_id, (entry.content or b"").decode())
+            if report is None:
+                raise NotYet
+            return report
+        if entry.kind != MessageKind.SUBMIT:
+            return await load_follow_up(self.db, entry.message_id)
+        return await self._load_application(entry)
+
+    async def _load_application(self, entry: Entry) -> OutboundMessage | None:
         loaded = await complete_delivery.load_submission(self.db, entry.application_id)
         if loaded is None:
             return None
@@ -122,10 +171,10 @@ class Services:
         """Bring a result file."""
         return await fetch(adapter, entry, self.store, file_id=new_id(), limit_bytes=self.settings.max_file_bytes)
 
-    async def claim_next(self, application_id: str) -> Entry | None:
-        """Take the next message of a case whose last one is done."""
+    async def claim_next(self, application_id: str, city: str) -> Entry | None:
+        """Take the next message of a case to a city, whose last one is done."""
         async with self.db.transaction() as tx:
-            return await outbox.claim_next(tx, self.lease.owner, application_id, now_ms())
+            return await outbox.claim_next(tx, self.lease.owner, application_id, city, now_ms())
 
     async def save_breaker(self, city: str, breaker: Breaker) -> None:
         """Keep a breaker's state."""
@@ -162,6 +211,7 @@ class Services:
                 group.create_task(self.lease.run(ended), name="lease")
                 for collector in self.collectors:
                     group.create_task(collector.run(stop), name=f"collect-{collector.adapter.profile.code}")
+                group.create_task(self.reconciler.run(stop), name="reconcile")
                 await self.worker.run(stop, grace_s=self.settings.grace_s)
             await stop.wait()
             self.ready = False
@@ -190,6 +240,7 @@ def adapter_context(settings: Settings | None = None, tray: StoredTray | None = 
         signer=None if settings is None else _newest_signer(settings),
         tray=tray,
         city="445200" if settings is None else settings.city,
+        pdf_font=None if settings is None else settings.pdf_font,
     )
 
 
@@ -255,12 +306,15 @@ async def _build_delivery(services: Services) -> None:
     )
     known = {row[0]: row for row in await breakers.load(services.db)}
     lanes: dict[str, Lane] = {}
+    places = {hub: asyncio.Semaphore(services.adapters[hub].profile.limits.in_flight) for hub in services.hubs}
     for city, adapter in services.adapters.items():
         breaker = Breaker(settings.breaker_failures, settings.breaker_open_s)
         if city in known:
             _, _, breaker.failures, breaker.opened_at_ms, breaker.retry_at_ms = known[city]
         policy = _policy(adapter.profile, settings)
-        lanes[city] = Lane(adapter, policy, breaker, tools, capacity=settings.lane_capacity)
+        lanes[city] = Lane(
+            adapter, policy, breaker, tools, capacity=settings.lane_capacity, places=places.get(adapter.profile.via or city)
+        )
     services.worker = Worker(services.db, lanes, services.lease, now_ms, sweep_s=settings.sweep_s)
     services.collectors = [
         Collector(
@@ -272,10 +326,29 @@ async def _build_delivery(services: Services) -> None:
             poke=services.worker.poke,
             metrics=services.metrics,
             every_s=adapter.profile.collection.every_s,
+            told=services.told,
+            serves=services.serves.get(adapter.profile.code, frozenset()),
         )
         for adapter in services.adapters.values()
         if adapter.profile.collection is not None
     ]
+    services.reconciler = Reconciler(
+        services.reconciling(), lambda: services.lease.owner, settings.reconcile_at, settings.reconcile_days
+    )
+
+
+def _is_called(profile: CityProfile, settings: Settings) -> bool:
+    """Whether an adapter is built for the city; for our own only where its business system works our cases."""
+    if profile.code == settings.city and settings.back_office is BackOffice.CONSOLE:
+        return False
+    if profile.transport not in (Transport.INBOUND, Transport.NONE):
+        return True
+    if profile.code != settings.city:
+        return False
+    raise SeedInvalid(
+        f"TONGBAN_BACK_OFFICE is adapter, but the profile of {profile.code} describes no interface.",
+        f"TONGBAN_BACK_OFFICE 为 adapter，但 {profile.code} 的配置没有业务系统接口。",
+    )
 
 
 @asynccontextmanager
@@ -286,11 +359,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         profiles = read_profiles(settings.profiles)
         store = FileStore(settings.data_dir / "files")
         context = adapter_context(settings, StoredTray(db, store, now_ms))
-        adapters: dict[str, Adapter] = {}
-        for code, profile in profiles.items():
-            if code != settings.city and profile.transport not in ("inbound", "none"):
-                adapters[code] = build_adapter(profile, context)
-                stack.push_async_callback(adapters[code].close)
+        adapters = build_adapters(profiles, context, called=lambda profile: _is_called(profile, settings))
+        for adapter in adapters.values():
+            stack.push_async_callback(adapter.close)
         lease = Lease(db, settings.node_name, settings.lease_s, new_id, now_ms)
         services = Services(
             settings=settings,

@@ -106,6 +106,16 @@ class MethodNotAllowed(RequestError):
     )
 
 
+class VersionNotSpoken(RequestError):
+    """协议版本不支持: a peer uses a version of the peer protocol that is not spoken here; `versions` lists ours."""
+
+    code, title, title_zh = (
+        "request.version_not_spoken",
+        "This version of the peer protocol is not spoken here",
+        "不支持该对等协议版本",
+    )
+
+
 class ItemUnknown(RequestError):
     """事项不存在: the deciding city does not offer this item now."""
 

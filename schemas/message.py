@@ -50,6 +50,8 @@ class Step(StrEnum):
     """转办."""
     WITHDRAWN = "WITHDRAWN"
     """撤回."""
+    FOLLOW_UP_SENT = "FOLLOW_UP_SENT"
+    """后续报文送出: the deciding city has the supplement or the withdrawal."""
     FILE_STORED = "FILE_STORED"
     """结果文件入库: a result file of the deciding city is stored here, with its digest."""
     UNKNOWN = "UNKNOWN"

@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from adapters.calls import Target, compiled_answers
+from adapters.calls import Target
 from adapters.contract import AdapterContext
 from adapters.expression_functions import Unmappable
 from adapters.expressions import Evaluate
 from adapters.faults import no_words, undescribed, unreadable
 from adapters.http_channel import Channel
+from adapters.judging import compiled_judge
 from adapters.normalization.source import Listing, Source
-from adapters.operations import Call
 from adapters.profile import CityProfile
+from adapters.rest_operations import Call
 from adapters.sources.record import Counter, Place, Progress, Record
 from schemas.errors import PartnerProtocol
 
@@ -31,8 +32,9 @@ async def read_listing(
     if listing is None or rest is None:
         raise place.error("the profile has no rest section to read it with", "城市配置缺少rest段落，无法读取分页接口")
     pages = _Pages(listing, profile)
-    answers = compiled_answers(listing.answers or rest.answers, profile.compiler(), ("catalogue", "source", "listing"))
-    channel = Channel(profile, profile.auth, context, answers)
+    answers, outcomes = (listing.answers, None) if listing.answers is not None else (rest.answers, rest.outcomes)
+    judge = compiled_judge(answers, outcomes, profile.compiler(), ("catalogue", "source", "listing"))
+    channel = Channel(profile, profile.auth, context, judge)
     counter = Counter(place, source.max_rows, progress, lambda: (counter.count, source.max_rows))
     try:
         async for number, rows in pages.read(channel):

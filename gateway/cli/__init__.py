@@ -11,7 +11,7 @@ from schemas.errors import CrossCityError
 _HELP = "通办网关 the gateway that carries government service applications (办件) between cities."
 
 app = App(name="tongban", help=_HELP, version="0.1.0", help_format="plaintext")
-for name in ("serve", "seed", "demo", "normalize"):
+for name in ("serve", "seed", "demo", "normalize", "conformance"):
     app.command(f"gateway.cli.{name}:{name}", name=name)
 for name in ("keys", "token", "inbound", "outbox", "cities", "catalogue", "items", "bench"):
     app.command(f"gateway.cli.{name}:app", name=name)  # by its place: a command imports what it needs, no other does

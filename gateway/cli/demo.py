@@ -16,7 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gateway.cli import demo_catalogues
 from gateway.cli.demo_catalogues import Imported
-from gateway.cli.journeys import Journey, Plan, carry, carry_inbound
+from gateway.cli.journeys import Journey, Plan, carry
 from gateway.cli.output import err, print_json, print_table
 from gateway.cli.processes import Parties, gateway_process, require_simulators, simulated_cities
 from gateway.cli.running import Api, api, issue_token
@@ -29,6 +29,8 @@ from gateway.usecases.read_seeds import read_seeds
 from schemas.agreement import RUNNING_MODES, Mode
 
 _OWN = "445200"
+_CALL_BACK = ("441300", _OWN)
+"""Cities that call us; they are told where we are."""
 _BUDGET_S = 50.0
 _FLAG = Annotated[bool, Parameter(negative=())]
 
@@ -74,14 +76,16 @@ async def _running(folder: Path) -> AsyncIterator[_Demo]:
     ring = new_ring(settings.keys)
     async with simulated_cities(parties), gateway_process(folder, _environment(parties)) as (_, url):
         async with aiohttp.ClientSession() as session:
-            told = {"callback_url": url}
-            async with session.post(f"{parties.urls['441300']}/_control", json=told) as response:
-                response.raise_for_status()
+            for city in _CALL_BACK:
+                told = {"callback_url": url}
+                async with session.post(f"{parties.urls[city]}/_control", json=told) as response:
+                    response.raise_for_status()
         yield _Demo(url, ring, parties, settings)
 
 
 def _environment(parties: Parties) -> dict[str, str]:
-    return parties.environment | {"TONGBAN_LOG_JSON": "true", "TONGBAN_DATABASE_URL": ""}
+    own = {"TONGBAN_LOG_JSON": "true", "TONGBAN_DATABASE_URL": "", "TONGBAN_BACK_OFFICE": "adapter"}
+    return parties.environment | own
 
 
 def _plans(parties: Parties) -> list[Plan]:
@@ -90,13 +94,13 @@ def _plans(parties: Parties) -> list[Plan]:
     seeds = read_seeds(settings.seeds_dir)
     profiles = read_profiles(settings.profiles, parties.environment)
     plans: list[Plan] = []
-    for city in parties.urls:
+    for city in parties.urls.keys() - {_OWN}:
         offered = [item for item in seeds.items if item.city == city]
         for mode in sorted(RUNNING_MODES):
             item = next(item for item in offered if item.modes and mode in item.modes)
             plans.append(Plan(item, mode, _OWN, str(profiles[city].transport), len(plans)))
     own = [item for item in seeds.items if item.city == _OWN and item.modes and Mode.COLLECT in item.modes]
-    plans.append(Plan(own[0], Mode.COLLECT, "441300", "inbound", len(plans), "inbound"))
+    plans.append(Plan(own[0], Mode.COLLECT, "441300", str(profiles[_OWN].transport), len(plans), "inbound"))
     return plans
 
 
@@ -129,17 +133,14 @@ async def _carry_all(url: str, ring: KeyRing, parties: Parties, plans: list[Plan
     with Progress(*columns, console=err) as progress:
         async with (
             api(url, token(Role.CLERK, _OWN)) as clerk,
-            api(url, token(Role.OFFICER, _OWN)) as officer,
             api(url, token(Role.PARTNER, "441300")) as partner,
         ):
 
             async def one(plan: Plan) -> Journey:
                 arrow = f"{plan.collecting_city} → {plan.item.city} {plan.mode.value} {plan.item.name}"
                 task = progress.add_task(arrow, total=None)
-                if plan.direction == "inbound":
-                    journey = await carry_inbound(partner, officer, plan, deadline)
-                else:
-                    journey = await carry(clerk, plan, parties.books(plan.item.city), deadline)
+                handing_in = partner if plan.direction == "inbound" else clerk
+                journey = await carry(handing_in, plan, parties.books(plan.item.city), deadline)
                 progress.update(
                     task, description=f"{'✓' if journey.ok else '✗'} {arrow} {journey.state}", total=1, completed=1
                 )

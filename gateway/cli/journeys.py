@@ -84,7 +84,7 @@ async def follow(api: Api, application_id: str, deadline: float) -> dict[str, An
 
 
 async def carry(api: Api, plan: Plan, books: Path, deadline: float) -> Journey:
-    """An outbound case from beginning to end."""
+    """A case from beginning to end; an inbound one ends in our own city's back office."""
     application_id, content = await submit(api, plan)
     case = await follow(api, application_id, deadline)
     numbers, came, went = _books(books, application_id)
@@ -96,32 +96,6 @@ async def carry(api: Api, plan: Plan, books: Path, deadline: float) -> Journey:
     booked_once = numbers == [case["case_number"]]
     journey.ok = case["state"] == "DECIDED" and matched == 2 and journey.tries >= 1 and booked_once
     return journey
-
-
-async def carry_inbound(partner: Api, officer: Api, plan: Plan, deadline: float) -> Journey:
-    """A case another city collected: it enters our queue, our officer accepts and decides, the other city sees it."""
-    application_id, content = await submit(partner, plan)
-    await officer.call("POST", f"/v1/inbound/{application_id}/steps", {"step": "ACCEPTED"})
-    result = pdf(f"result {application_id}")
-    uploaded = await officer.upload("演示结果.pdf", result)
-    decision = {"step": "DECIDED", "outcome": "GRANTED", "files": [uploaded["file_id"]]}
-    await officer.call("POST", f"/v1/inbound/{application_id}/steps", decision)
-    case = await follow(partner, application_id, deadline)
-    listed = await partner.call("GET", f"/v1/applications/{application_id}/files")
-    came = [file["sha256"] for file in listed["data"] if file["role"] == "application"]
-    fetched = [await _download(partner, file["file_id"]) for file in case["results"]]
-    matched = int(hashlib.sha256(content).hexdigest() in came) + sum(body == result for body in fetched)
-    journey = await _journey(partner, plan, application_id, case)
-    journey.files_sent, journey.results, journey.files_matched = 1, len(fetched), matched
-    journey.ok = case["state"] == "DECIDED" and matched == 2
-    return journey
-
-
-async def _download(api: Api, file_id: str) -> bytes:
-    async with api.session.get(
-        f"{api.url}/v1/files/{file_id}", headers={"Authorization": f"Bearer {api.token}"}
-    ) as response:
-        return await response.read()
 
 
 def _books(path: Path, application_id: str) -> tuple[list[str], set[str], set[str]]:

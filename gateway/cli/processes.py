@@ -29,8 +29,11 @@ SIMULATED = {
     "441400": "meizhou",
     "440500": "shantou",
     "445100": "chaozhou",
+    "445200": "jieyang",
 }
-"""City → module of tests/simulators that plays it."""
+"""City → module of tests/simulators that plays it; 445200 is our own city's back office."""
+PARTNERS = {city: module for city, module in SIMULATED.items() if city != "445200"}
+"""Those that decide what we collect."""
 
 
 @dataclass(slots=True)
@@ -133,6 +136,10 @@ def _options(city: str, module: str, parties: Parties) -> list[str]:
         root = str(parties.folder / f"sftp-{city}")
         return ["--root", root, "--authorized-key", key.export_public_key().decode().strip()]
     first, second = secrets.token_hex(16), secrets.token_hex(16)
+    if module == "jieyang":
+        parties.environment[f"TONGBAN_SECRET_{city}_OFFICE_KEY"] = first
+        parties.environment[f"TONGBAN_SECRET_{city}_OFFICE_INBOUND_KEY"] = second
+        return ["--city", city, "--key", first, "--inbound-key", second, "--callback-url", "http://127.0.0.1:9"]
     if module == "huizhou":
         parties.environment[f"TONGBAN_SECRET_{city}_TIF_TOKEN"] = first
         parties.environment[f"TONGBAN_SECRET_{city}_TIF_INBOUND_TOKEN"] = second

@@ -2,11 +2,13 @@
 
 After an unclear send the profile's `duplicates` decides: idempotent → send again; query_first → ask the partner,
 and send again only if it says it has nothing and can no longer book the earlier one (`settle_s`); unsafe → a person.
+A city can only be asked about applications: an unclear supplement or withdrawal goes to a person unless the city is
+idempotent. Progress told to a peer may always be told again.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
@@ -14,11 +16,15 @@ from adapters.contract import Adapter, FileSource
 from gateway.delivery.outcome import Deferred, Delivered, Held, Outcome
 from gateway.domain.backoff import DEFAULT_DELAYS_S, next_delay
 from schemas.errors import CrossCityError, PartnerAmbiguous, PartnerRefused, PartnerUnavailable
-from schemas.message import Acknowledgement, OutboundMessage
+from schemas.message import Acknowledgement, FollowUp, OutboundMessage, ProgressReport
 
 _QUICK_TRIES = 2
 _GUARD_S = 5.0
 """An adapter keeps its own time limit; this much later it is cut off."""
+
+
+Sendable = OutboundMessage | FollowUp | ProgressReport
+"""What a lane hands to a city: an application, what follows it, or progress for the city that collected it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,29 @@ async def _guarded(call: Callable[[], Awaitable[Acknowledgement]], timeout_s: fl
         raise PartnerAmbiguous("The partner did not answer in time.", "对方未在时限内应答。") from None
 
 
-async def send(adapter: Adapter, message: OutboundMessage, files: FileSource, policy: Policy) -> Acknowledgement:
+def policy_for(message: Sendable, policy: Policy) -> Policy:
+    """What an unclear send of this kind of message may lead to at a city with this policy."""
+    if isinstance(message, ProgressReport):
+        return replace(policy, duplicates="idempotent")
+    if isinstance(message, FollowUp) and policy.duplicates == "query_first":
+        return replace(policy, duplicates="unsafe")
+    return policy
+
+
+async def _hand_over(adapter: Adapter, message: Sendable, files: FileSource) -> Acknowledgement:
+    if isinstance(message, OutboundMessage):
+        return await adapter.deliver(message, files)
+    if isinstance(message, FollowUp):
+        return await adapter.follow_up(message, files)
+    await adapter.report(message)
+    return Acknowledgement()
+
+
+async def send(adapter: Adapter, message: Sendable, files: FileSource, policy: Policy) -> Acknowledgement:
     """Deliver; a connection that failed before anything was sent is tried again within seconds."""
 
     async def call() -> Acknowledgement:
-        return await adapter.deliver(message, files)
+        return await _hand_over(adapter, message, files)
 
     try:
         # outside tenacity: a retrying object costs more than the rest of a first try
@@ -66,7 +90,7 @@ async def send(adapter: Adapter, message: OutboundMessage, files: FileSource, po
 
 async def attempt(
     adapter: Adapter,
-    message: OutboundMessage,
+    message: Sendable,
     files: FileSource,
     policy: Policy,
     *,
@@ -80,6 +104,7 @@ async def attempt(
     `mark` notes durably that a send begins; it is awaited before the first byte of every send to a city where that
     matters.
     """
+    policy = policy_for(message, policy)
     try:
         if since_unclear_s is not None and policy.duplicates != "idempotent":
             early = await _before_resend(adapter, message, policy, since_unclear_s, tries=tries, jitter=jitter)
@@ -93,9 +118,9 @@ async def attempt(
 
 
 async def _before_resend(
-    adapter: Adapter, message: OutboundMessage, policy: Policy, since_unclear_s: float, *, tries: int, jitter: float
+    adapter: Adapter, message: Sendable, policy: Policy, since_unclear_s: float, *, tries: int, jitter: float
 ) -> Outcome | None:
-    if policy.duplicates == "unsafe":
+    if policy.duplicates == "unsafe" or not isinstance(message, OutboundMessage):
         detail = "Sent once without a clear answer; this city may not be sent it again."
         return Held("partner.ambiguous", detail, unclear=True)
     try:

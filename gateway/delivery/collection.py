@@ -39,6 +39,10 @@ class Collector:
     poke: Callable[[], None]
     metrics: Metrics
     every_s: float
+    told: frozenset[str] = frozenset()
+    """Cities whose gateways are told what happens here, where the polled city is our own office."""
+    serves: frozenset[str] = frozenset()
+    """The cities its reports may be about, where the profile is a hub; empty = its own."""
     _down: bool = field(default=False)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -95,7 +99,9 @@ class Collector:
     async def _take(self, tx: Transaction, city: str, report: ProgressReport) -> None:
         now = self.now()
         async with tx.savepoint():
-            taken = await take_progress(tx, report, new_id=self.new_id(), now=now)
+            taken = Taken.STRAY
+            if report.deciding_city in (self.serves or {city}):
+                taken = await take_progress(tx, report, new_id=self.new_id(), now=now, told=self.told)
             if taken is Taken.STRAY:
                 await self._keep_aside(tx, city, report.report_id, report.model_dump_json(exclude_none=True).encode())
         self.metrics.reports.labels(city, taken.value).inc()

@@ -10,13 +10,14 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
 from adapters.contract import Adapter, FileSource
-from gateway.delivery.attempt import Policy, attempt, outcome_of
+from gateway.delivery.attempt import Policy, Sendable, attempt, outcome_of
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.lease import Lease
 from gateway.delivery.outcome import Deferred, Delivered, Held, Outcome
@@ -25,10 +26,11 @@ from gateway.storage.outbox import Entry
 from gateway.telemetry import Metrics
 from gateway.usecases.complete_delivery import Completion
 from schemas.errors import CrossCityError
-from schemas.message import MessageKind, OutboundMessage
+from schemas.message import MessageKind
 
 log = structlog.get_logger()
 _PERMIT_POLL_S = 0.25
+_NOT_YET_S = 1.0
 _MOST_BEING_WRITTEN = 256
 """Tries whose outcome is not stored yet; more, and the lane waits for the database."""
 
@@ -40,13 +42,17 @@ class LaneTools:
     lease: Lease
     completions: GroupCommit[Completion, bool]
     starts: GroupCommit[tuple[int, str, str], bool]
-    load: Callable[[Entry], Awaitable[OutboundMessage | None]]
+    load: Callable[[Entry], Awaitable[Sendable | None]]
     fetch: Callable[[Adapter, Entry], Awaitable[Delivered]]
     files: FileSource
-    claim_next: Callable[[str], Awaitable[Entry | None]]
+    claim_next: Callable[[str, str], Awaitable[Entry | None]]
     save_breaker: Callable[[str, Breaker], Awaitable[None]]
     now_ms: Callable[[], int]
     metrics: Metrics
+
+
+class NotYet(Exception):
+    """The message cannot be built yet: a file it names is still on its way here."""
 
 
 class LeaseLost(Exception):
@@ -56,18 +62,29 @@ class LeaseLost(Exception):
 @dataclass(slots=True)
 class _Job:
     entry: Entry
-    message: OutboundMessage | None
+    message: Sendable | None
     owner: str
 
 
 class Lane:
     """One city's lane."""
 
-    def __init__(self, adapter: Adapter, policy: Policy, breaker: Breaker, tools: LaneTools, *, capacity: int) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        policy: Policy,
+        breaker: Breaker,
+        tools: LaneTools,
+        *,
+        capacity: int,
+        places: asyncio.Semaphore | None = None,
+    ) -> None:
+        """`places` are those of a hub, which its cities share: a message waits here, unsent, until one is free."""
         self.city: str = adapter.profile.code
         self.breaker = breaker
         self._adapter, self._policy, self._tools = adapter, policy, tools
         self._capacity = capacity
+        self._places = places or nullcontext()
         self._jobs: deque[_Job] = deque()
         self._reserved = 0
         self._arrived = asyncio.Event()
@@ -92,13 +109,13 @@ class Lane:
         self._reserved += 1
         return True
 
-    def hand_over(self, entry: Entry | None, message: OutboundMessage | None, owner: str) -> None:
+    def hand_over(self, entry: Entry | None, message: Sendable | None, owner: str) -> None:
         """Use a reserved place; with None, give it back."""
         self._reserved -= 1
         if entry is not None:
             self.add(entry, message, owner)
 
-    def add(self, entry: Entry, message: OutboundMessage | None, owner: str) -> None:
+    def add(self, entry: Entry, message: Sendable | None, owner: str) -> None:
         """Queue a message this process owns."""
         self._jobs.append(_Job(entry, message, owner))
         self._arrived.set()
@@ -137,18 +154,18 @@ class Lane:
         return None
 
     async def _send(self, job: _Job) -> None:
-        tools = self._tools
-        if job.owner != tools.lease.owner or not tools.lease.valid():
-            self.breaker.probing = False
-            return  # the lease lapsed: another process has, or will have, this message
-        entry = job.entry
-        started_at_ms, began = tools.now_ms(), time.monotonic()
-        try:
-            outcome = await self._try(entry, job.message, started_at_ms)
-        except LeaseLost:
-            self.breaker.probing = False
-            return
-        ended_at_ms = started_at_ms + int((time.monotonic() - began) * 1000)
+        tools, entry = self._tools, job.entry
+        async with self._places:
+            if job.owner != tools.lease.owner or not tools.lease.valid():
+                self.breaker.probing = False
+                return  # the lease lapsed: another process has, or will have, this message
+            started_at_ms, began = tools.now_ms(), time.monotonic()
+            try:
+                outcome = await self._try(entry, job.message, started_at_ms)
+            except LeaseLost:
+                self.breaker.probing = False
+                return
+            ended_at_ms = started_at_ms + int((time.monotonic() - began) * 1000)
         await self._note_health(outcome)
         # the place at the partner is free now; writing down what came of the try must not hold up the next one
         await self._writing.acquire()
@@ -162,11 +179,11 @@ class Lane:
             self._writing.release()
         self._report(entry, outcome, completion.ended_at_ms - completion.started_at_ms, was_ours=was_ours)
         if isinstance(outcome, Delivered) and entry.kind != MessageKind.SUBMIT and not self._stopping:
-            following = await tools.claim_next(entry.application_id)
+            following = await tools.claim_next(entry.application_id, self.city)
             if following is not None:
                 self.add(following, None, tools.lease.owner)
 
-    async def _try(self, entry: Entry, message: OutboundMessage | None, started_at_ms: int) -> Outcome:
+    async def _try(self, entry: Entry, message: Sendable | None, started_at_ms: int) -> Outcome:
         try:
             if entry.kind == MessageKind.FETCH:
                 return await self._tools.fetch(self._adapter, entry)
@@ -188,6 +205,9 @@ class Lane:
             return outcome_of(error, self._policy, tries=entry.tries, jitter=0.5)
         except LeaseLost:
             raise
+        except NotYet:
+            detail = "A result file it names is not here yet."
+            return Deferred(_NOT_YET_S, "gateway.waiting", detail, counts=False, sent=False)
         except Exception as error:
             log.exception("delivery.crashed", city=self.city, message_id=entry.message_id)
             return Held("gateway.internal", f"{type(error).__name__} while sending; see the log.", unclear=True)
@@ -216,6 +236,7 @@ class Lane:
                 return completion(
                     what="delivered",
                     case_number=acknowledgement.case_number if acknowledgement else None,
+                    receipt=acknowledgement.receipt if acknowledgement else None,
                     duplicate=bool(acknowledgement and acknowledgement.duplicate),
                     transport=self._adapter.profile.transport,
                     fetched=fetched,

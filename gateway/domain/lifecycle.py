@@ -45,6 +45,8 @@ TRANSITIONS: Mapping[tuple[Stage, Step], Stage] = MappingProxyType(
         (Stage.RECEIVED, Step.PUSHED): Stage.PUSHED,
         (Stage.SUBMITTED, Step.ARRIVED): Stage.ARRIVED,  # 对方来件: our own city decides
         (Stage.RECEIVED, Step.ARRIVED): Stage.ARRIVED,
+        (Stage.SUBMITTED, Step.WITHDRAWN): Stage.WITHDRAWN,  # before the 属地 has it
+        (Stage.RECEIVED, Step.WITHDRAWN): Stage.WITHDRAWN,
         (Stage.PUSHED, Step.ARRIVED): Stage.ARRIVED,
         # 属地 may skip the separate notice of arrival
         (Stage.PUSHED, Step.ACCEPTED): Stage.ACCEPTED,
@@ -52,6 +54,7 @@ TRANSITIONS: Mapping[tuple[Stage, Step], Stage] = MappingProxyType(
         (Stage.PUSHED, Step.REJECTED): Stage.REJECTED,
         (Stage.PUSHED, Step.RETURNED): Stage.RETURNED,
         (Stage.PUSHED, Step.WITHDRAWN): Stage.WITHDRAWN,
+        (Stage.ARRIVED, Step.PUSHED): Stage.ARRIVED,  # 对方来件: our own back office has it now
         (Stage.ARRIVED, Step.ACCEPTED): Stage.ACCEPTED,  # 受理
         (Stage.ARRIVED, Step.SUPPLEMENT_ASKED): Stage.SUPPLEMENT,  # 一次性补正告知
         (Stage.ARRIVED, Step.REJECTED): Stage.REJECTED,  # 不予受理

@@ -27,7 +27,7 @@ _EVENT = "application_id seq type occurred_at_ms recorded_at_ms side data previo
 INSERT_EVENTS = Insert("events", _EVENT)
 INSERT_CASE_FILES = Insert("case_files", ("application_id", "role", "file_id", "label"), "ON CONFLICT DO NOTHING")
 INSERT_PROGRESS = Insert(
-    "progress", ("application_id", "report_id", "seq", "step", "occurred_at_ms", "partner_sequence", "body")
+    "progress", ("application_id", "report_id", "seq", "step", "occurred_at_ms", "partner_sequence", "body", "side")
 )
 
 _SELECT = f"SELECT {', '.join(_APPLICATION)} FROM applications"  # noqa: S608 - constants of ours
@@ -45,7 +45,9 @@ _UPDATE = SQL(
     "last_seq = ?, last_hash = ? WHERE application_id = ?"
 )
 _EVENTS = SQL(f"SELECT {', '.join(_EVENT)}, signature FROM events WHERE application_id = ? ORDER BY seq")  # noqa: S608
-_PROGRESS = SQL("SELECT report_id, step, occurred_at_ms, partner_sequence, body FROM progress WHERE application_id = ?")
+_PROGRESS = SQL(
+    "SELECT report_id, step, occurred_at_ms, partner_sequence, body, side, seq FROM progress WHERE application_id = ?"
+)
 _HAS_REPORT = SQL("SELECT 1 FROM progress WHERE application_id = ? AND report_id = ?")
 _FILES = SQL(
     "SELECT c.role, c.label, f.file_id, f.name, f.media_type, f.size_bytes, f.sha256, f.sm3 FROM case_files c "

@@ -23,6 +23,10 @@ class Intake:
     outbox: Entry | None
     files: Sequence[tuple[str, str, str, str]]
     accepted_at_ms: int
+    progress: Sequence[Sequence[object]] = ()
+    """What its collecting city's gateway is told of the intake itself."""
+    telling: Entry | None = None
+    """The message that tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ async def commit_intakes(db: Database, units: Sequence[Intake], receipts: Sequen
         first.setdefault((unit.case.caller, unit.key), (unit, jws))
     # sorted, so that two processes with the same keys cannot block each other
     ordered = [first[pair] for pair in sorted(first)]
+    progress = [row for u, _ in ordered for row in u.progress]
     won = await db.insert_where_first(
         (cases.INSERT_KEYS, [(u.case.caller, u.key, u.case.application_id, u.body_sha256) for u, _ in ordered]),
         [
@@ -51,7 +56,8 @@ async def commit_intakes(db: Database, units: Sequence[Intake], receipts: Sequen
             (cases.INSERT_EVENTS, [event for u, _ in ordered for event in u.events]),
             (cases.INSERT_RECEIPTS, [(u.case.application_id, u.accepted_at_ms, jws) for u, jws in ordered]),
             (cases.INSERT_CASE_FILES, [file for u, _ in ordered for file in u.files]),
-            (INSERT_OUTBOX, [u.outbox.values() for u, _ in ordered if u.outbox is not None]),
+            (INSERT_OUTBOX, [entry.values() for u, _ in ordered for entry in (u.outbox, u.telling) if entry]),
+            *([(cases.INSERT_PROGRESS, progress)] if progress else []),
         ],
     )
     return [

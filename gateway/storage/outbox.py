@@ -2,7 +2,7 @@
 
 A row belongs to the process named in `owner` as long as that process keeps its line in `owners` alive (a lease for
 all its rows at once); the rows of a dead process, and rows without an owner, may be claimed once `available_at_ms`
-has come. At most one message of a case is ever claimable: the oldest that is not done.
+has come. Of a case's messages to one city at most one is ever claimable: the oldest that is not done.
 """
 
 from collections.abc import Sequence
@@ -28,13 +28,15 @@ _CLAIM = SQL(
     f"UPDATE outbox SET owner = ? WHERE message_id IN (SELECT o.message_id FROM outbox o WHERE o.city = ? "  # noqa: S608
     "AND o.state = 'ready' AND o.available_at_ms <= ? "
     "AND (o.owner IS NULL OR o.owner NOT IN (SELECT owner FROM owners WHERE alive_until_ms > ?)) "
-    "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.application_id = o.application_id AND e.sequence < o.sequence) "
+    "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.application_id = o.application_id AND e.city = o.city "
+    "AND e.sequence < o.sequence) "
     f"ORDER BY o.available_at_ms LIMIT ? [[FOR UPDATE SKIP LOCKED]]) RETURNING {_FIELDS}"
 )
 _NEXT_OF_CASE = SQL(
     f"UPDATE outbox SET owner = ? WHERE message_id IN (SELECT o.message_id FROM outbox o "  # noqa: S608
-    "WHERE o.application_id = ? AND o.state = 'ready' AND o.owner IS NULL AND o.available_at_ms <= ? "
-    "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.application_id = o.application_id AND e.sequence < o.sequence) "
+    "WHERE o.application_id = ? AND o.city = ? AND o.state = 'ready' AND o.owner IS NULL AND o.available_at_ms <= ? "
+    "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.application_id = o.application_id AND e.city = o.city "
+    "AND e.sequence < o.sequence) "
     f"LIMIT 1 [[FOR UPDATE SKIP LOCKED]]) RETURNING {_FIELDS}"
 )
 _ALIVE = SQL(
@@ -62,6 +64,10 @@ _SETTLE = SQL("DELETE FROM outbox WHERE message_id = ? AND state = 'held' RETURN
 _ONE = SQL(f"SELECT {_FIELDS} FROM outbox WHERE message_id = ?")  # noqa: S608
 _LIST = SQL(f"SELECT {_FIELDS} FROM outbox WHERE message_id > ? ORDER BY message_id LIMIT ?")  # noqa: S608
 _LIST_STATE = SQL(f"SELECT {_FIELDS} FROM outbox WHERE state = ? AND message_id > ? ORDER BY message_id LIMIT ?")  # noqa: S608
+_HANDED_OVER = SQL(
+    "SELECT 1 FROM outbox WHERE application_id = ? AND kind = 'SUBMIT' "
+    "UNION ALL SELECT 1 FROM events WHERE application_id = ? AND type = 'PUSHED' LIMIT 1"
+)
 _DEPTH = SQL("SELECT city, state, COUNT(*) FROM outbox GROUP BY city, state")
 _ATTEMPTS = SQL(
     "SELECT message_id, started_at_ms, duration_ms, outcome, code, detail FROM attempts "
@@ -102,9 +108,9 @@ async def claim(tx: Transaction, owner: str, city: str, now_ms: int, limit: int)
     return [_entry(row) for row in await tx.fetch(_CLAIM, owner, city, now_ms, now_ms, limit)]
 
 
-async def claim_next(tx: Transaction, owner: str, application_id: str, now_ms: int) -> Entry | None:
-    """Take the next message of one case, once the one before it is done."""
-    row = await tx.fetch_one(_NEXT_OF_CASE, owner, application_id, now_ms)
+async def claim_next(tx: Transaction, owner: str, application_id: str, city: str, now_ms: int) -> Entry | None:
+    """Take the next message of one case to one city, once the one before it is done."""
+    row = await tx.fetch_one(_NEXT_OF_CASE, owner, application_id, city, now_ms)
     return None if row is None else _entry(row)
 
 
@@ -178,3 +184,8 @@ async def commit_starts(db: Database, units: Sequence[tuple[int, str, str]]) -> 
     """
     async with db.transaction() as tx:
         return [await tx.fetch_one(_STARTED, *unit) is not None for unit in units]
+
+
+async def handed_over(tx: Transaction, application_id: str) -> bool:
+    """Whether the case was handed to the system that decides it, or is on its way there."""
+    return await tx.fetch_one(_HANDED_OVER, application_id, application_id) is not None

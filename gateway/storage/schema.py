@@ -226,6 +226,7 @@ _table(
     _int("occurred_at_ms"),
     _int("partner_sequence", null=True),
     _bytes("body"),
+    Column("side", Text, nullable=False, server_default="deciding"),
 )
 follow_ups = _table(
     "follow_ups",
@@ -331,10 +332,57 @@ tray = _table(
     _int("packet_bytes", null=True),
     _int("taken_at_ms", null=True),
     _text("taken_by", null=True),
+    _text("receipt", null=True),
 )
 Index("ix_tray_city", tray.c.city, tray.c.number, unique=True)
 Index("ix_tray_application", tray.c.application_id)
+parcels = _table(
+    "parcels",
+    ("parcel_id",),
+    _text("parcel_id"),
+    _text("application_id"),
+    _text("message_id"),
+    _text("direction"),
+    _text("carrier"),
+    _text("number"),
+    _text("registered_by"),
+    _int("registered_at_ms"),
+)
+Index("ix_parcels_application", parcels.c.application_id)
 _table("nonces", ("city", "nonce"), _text("city"), _text("nonce"), _int("expires_at_ms"))
 _table(
     "case_serials", ("task_code", "day"), _text("task_code"), _text("day"), Column("serial", Integer, nullable=False)
 )
+
+# --- reconciliation
+runs = _table(
+    "reconciliation_runs",
+    ("run_id",),
+    *map(_text, ("run_id", "city", "collecting_city", "day", "started_by", "state")),
+    *(_text(name, null=True) for name in ("compared", "code")),
+    _int("started_at_ms"),
+    _int("ended_at_ms", null=True),
+    *map(_bytes, ("counts", "digests")),
+)
+Index("ix_reconciliation_runs_day", runs.c.city, runs.c.day)
+Index("ix_reconciliation_runs_started", runs.c.started_at_ms)
+findings = _table(
+    "reconciliation_findings",
+    ("finding_id",),
+    *map(_text, ("finding_id", "city", "collecting_city", "application_id", "kind", "day", "suggested")),
+    *(_text(name, null=True) for name in ("ours", "theirs", "closed_how", "closed_by", "note")),
+    *map(_int, ("first_seen_ms", "last_seen_ms", "unanswered")),
+    _int("closed_at_ms", null=True),
+)
+_OPEN = text("closed_at_ms IS NULL")
+_KEY = (findings.c.city, findings.c.application_id, findings.c.kind)
+Index("ix_reconciliation_findings_open", *_KEY, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("ix_reconciliation_findings_case", findings.c.application_id)
+_table(
+    "reconciliation_acts",
+    ("finding_id", "at_ms"),
+    *map(_text, ("finding_id", "act", "done_by", "state")),
+    *(_text(name, null=True) for name in ("code", "note", "cursor")),
+    _int("at_ms"),
+)
+_table("reconciliation_marks", ("city", "day"), _text("city"), _text("day"), _text("cursor", null=True))

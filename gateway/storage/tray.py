@@ -22,6 +22,11 @@ _RESERVE = SQL(
     "SELECT ?, ?, COALESCE(MAX(number), 0) + 1, ?, ?, ? FROM tray WHERE city = ? "
     "ON CONFLICT DO NOTHING RETURNING number"
 )
+_LEAVE = SQL(
+    "INSERT INTO tray (message_id, city, number, application_id, kind, created_at_ms, body) "
+    "SELECT ?, ?, COALESCE(MAX(number), 0) + 1, ?, ?, ?, ? FROM tray WHERE city = ? "
+    "ON CONFLICT DO NOTHING RETURNING number"
+)
 _PUT = SQL(
     "UPDATE tray SET body = ?, packet_sha256 = ?, packet_bytes = ? WHERE message_id = ? AND body IS NULL "
     "RETURNING message_id"
@@ -36,7 +41,9 @@ _OF_CASE = SQL(f"SELECT {_FIELDS} FROM tray WHERE application_id = ? AND body IS
 _TAKE = SQL(
     "UPDATE tray SET taken_at_ms = ?, taken_by = ? WHERE message_id = ? AND taken_at_ms IS NULL RETURNING message_id"
 )
+_HOLDS = SQL("SELECT 1 FROM tray WHERE message_id = ? AND body IS NOT NULL")
 _TRIES = 20
+_MOST_PACKET_BYTES = 4 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +87,35 @@ class StoredTray:
                 return int(row[0])
         raise TimeoutError("no number was free in the tray")
 
-    async def put(self, message_id: str, body: bytes, packet: bytes | None = None) -> None:
+    async def put(self, message_id: str, body: bytes, packet: bytes | AsyncIterator[bytes] | None = None) -> None:
         """Leave a reserved message; leaving it again changes nothing."""
         digest, size = None, None
         if packet is not None:
-            content = await self._store.save(_one(packet), limit_bytes=len(packet))
+            chunks = _one(packet) if isinstance(packet, bytes) else packet
+            content = await self._store.save(chunks, limit_bytes=_MOST_PACKET_BYTES)
             digest, size = content.sha256, content.size_bytes
         async with self._db.transaction() as tx:
             await tx.fetch_one(_PUT, pack(body), digest, size, message_id)
+
+    async def leave(self, city: str, message_id: str, application_id: str, kind: str, body: bytes) -> int:
+        """Number and leave a message in one transaction; its number. Leaving it again changes nothing.
+
+        Two that are left at once get one number each, one after the other: the second waits for the first to be
+        written. So a number is seen only once all before it are.
+        """
+        packed = pack(body)
+        while True:
+            async with self._db.transaction() as tx:
+                known = await tx.fetch_one(_NUMBER, message_id)
+                row = known or await tx.fetch_one(
+                    _LEAVE, message_id, city, application_id, kind, self._now_ms(), packed, city
+                )
+            if row is not None:
+                return int(row[0])
+
+    async def holds(self, message_id: str) -> bool:
+        """Whether the message was left, taken since or not."""
+        return await self._db.fetch_one(_HOLDS, message_id) is not None
 
 
 async def _one(packet: bytes) -> AsyncIterator[bytes]:

@@ -38,6 +38,8 @@ class Completion:
     case_number: str | None = None
     duplicate: bool = False
     transport: str = ""
+    receipt: str | None = None
+    """The partner's signed receipt, if it gives one."""
     fetched: StoredFile | None = None
 
 
@@ -67,10 +69,15 @@ async def _delivered(tx: Transaction, units: Sequence[Completion]) -> None:
     writes = _Writes()
     for unit in units:
         case = locked[unit.entry.application_id]
-        if unit.entry.kind == MessageKind.SUBMIT:
-            _pushed(case, unit, writes)
-        else:
-            await _stored(tx, case, unit, writes)
+        match unit.entry.kind:
+            case MessageKind.SUBMIT:
+                _pushed(case, unit, writes)
+            case MessageKind.FETCH:
+                await _stored(tx, case, unit, writes)
+            case MessageKind.REPORT:
+                pass  # the attempt says when the peer was told; the fact itself is in the chain already
+            case _:
+                _followed(case, unit, writes)
     await tx.insert(cases.INSERT_EVENTS, [cases.event_values(event) for event in writes.events])
     await cases.update(tx, list(writes.touched.values()))
     await outbox.delete(tx, [unit.entry.message_id for unit in units])
@@ -91,12 +98,27 @@ def _pushed(case: cases.Case, unit: Completion, writes: _Writes) -> None:
     }
     if unit.case_number:
         data["case_number"] = unit.case_number
-    _append(case, writes, Step.PUSHED, (unit.started_at_ms, unit.ended_at_ms), "transit", data)
+    _append(case, writes, Step.PUSHED, (unit.started_at_ms, unit.ended_at_ms), "transit", _with(data, unit))
     # the partner may have reported before its answer reached us: then the case is further along already
     target = TRANSITIONS.get((Stage(case.state), Step.PUSHED))
     if target is not None:
         case.state = target.value
     case.case_number = case.case_number or unit.case_number
+
+
+def _followed(case: cases.Case, unit: Completion, writes: _Writes) -> None:
+    data: Data = {
+        "duplicate": unit.duplicate,
+        "kind": unit.entry.kind,
+        "message_id": unit.entry.message_id,
+        "transport": unit.transport,
+        "tries": unit.entry.tries + 1,
+    }
+    _append(case, writes, Step.FOLLOW_UP_SENT, (unit.started_at_ms, unit.ended_at_ms), "transit", _with(data, unit))
+
+
+def _with(data: Data, unit: Completion) -> Data:
+    return data | {"receipt": unit.receipt} if unit.receipt else data
 
 
 async def _stored(tx: Transaction, case: cases.Case, unit: Completion, writes: _Writes) -> None:

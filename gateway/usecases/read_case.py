@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from gateway.domain.access import CaseScope, Principal, not_found, require_see
-from gateway.domain.folding import fold, in_order
+from gateway.domain.folding import fold, in_order, start_of
 from gateway.domain.lifecycle import ENDED, Stage, allowed
 from gateway.evidence.chain import Link, first_break, timestamp
 from gateway.storage import cases, outbox
@@ -140,5 +140,5 @@ async def progress_view(db: Database, case: Case) -> dict[str, Any]:
     rows = await cases.progress(db, case.application_id)
     reports = {row[0]: orjson.loads(unpack(row[4])) for row in rows}
     facts = [fact(row) for row in rows]
-    set_aside = set(fold(facts).set_aside) if case.direction == "outbound" else set()
+    set_aside = set(fold(facts, start=start_of(case.direction)).set_aside)
     return {"data": [reports[one.report_id] | {"set_aside": one.report_id in set_aside} for one in in_order(facts)]}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from adapters.normalization.dialect_file import FOLDER, load_dialects
 from adapters.profile import CityProfile, load_profile
+from adapters.profile_file import read_profile_file
+from adapters.via_rules import fault_among
 from gateway.settings import Settings
 
 
@@ -25,7 +27,10 @@ def read_profiles(folder: Path, environment: Mapping[str, str] | None = None) ->
     bases = load_dialects(shipped)
     if beside.resolve() != shipped.resolve():
         bases |= load_dialects(beside)
-    profiles = [
-        load_profile(path, overrides(path.stem, environment), bases=bases) for path in sorted(folder.glob("*.yaml"))
-    ]
-    return {profile.code: profile for profile in profiles}
+    paths = sorted(folder.glob("*.yaml"))
+    read = [(path, load_profile(path, overrides(path.stem, environment), bases=bases)) for path in paths]
+    profiles = {profile.code: profile for _, profile in read}
+    for path, profile in read:
+        if (fault := fault_among(profile, profiles)) is not None:
+            raise read_profile_file(path, overrides(path.stem, environment)).at(("via",), *fault)
+    return profiles

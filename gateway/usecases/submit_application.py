@@ -56,6 +56,8 @@ class IntakeContext:
     warnings: WindowWarnings
     owner: str | None
     """Who holds the outbox row from birth; None = whoever has room."""
+    back_office: bool = False
+    """Whether cases of our own city go to its business system (办件 by adapter) rather than to the console."""
 
 
 async def prepare(
@@ -99,7 +101,9 @@ async def prepare(
         case=case,
         packed_body=pack(raw),
         events=[event_values(event) for event in links],
-        outbox=_entry(case, message_id, context.owner) if route.direction == "outbound" else None,
+        outbox=_entry(case, message_id, context.owner)
+        if route.direction == "outbound" or context.back_office
+        else None,
         files=[(application_id, "application", str(file), label) for file, label in _labelled(application)],
         accepted_at_ms=accepted_at_ms,
     )

@@ -10,12 +10,13 @@ from enum import StrEnum
 
 import orjson
 
-from gateway.domain.folding import Fact, fold
+from gateway.domain.folding import Fact, fold, start_of
 from gateway.evidence.chain import Data, milliseconds
 from gateway.evidence.recording import record
 from gateway.storage import cases, outbox
 from gateway.storage.compression import pack, unpack
 from gateway.storage.database import Row, Transaction
+from gateway.usecases.tell_progress import tell
 from schemas.message import MessageKind, Outcome, ProgressReport, Step
 
 
@@ -32,11 +33,23 @@ class Taken(StrEnum):
     """No case of this city."""
 
 
-async def take_progress(tx: Transaction, report: ProgressReport, *, new_id: str, now: datetime) -> Taken:
-    """Take one report. `new_id` seeds the ids of messages that bring its result files."""
+async def take_progress(
+    tx: Transaction,
+    report: ProgressReport,
+    *,
+    new_id: str,
+    now: datetime,
+    by: str | None = None,
+    told: frozenset[str] = frozenset(),
+) -> Taken:
+    """Take one report. `new_id` seeds the ids of messages that bring its result files.
+
+    `by` is the account of the person who registered it, where a city has no system. `told` are the cities whose
+    gateways are told what happens here; it matters for cases our own office decides.
+    """
     application_id = str(report.application_id)
     case = await cases.lock(tx, application_id)
-    if case is None or case.deciding_city != report.deciding_city or case.direction != "outbound":
+    if case is None or case.deciding_city != report.deciding_city:
         return Taken.STRAY
     if await cases.has_report(tx, application_id, report.report_id):
         return Taken.REPEATED
@@ -48,16 +61,20 @@ async def take_progress(tx: Transaction, report: ProgressReport, *, new_id: str,
         occurred_at_ms=milliseconds(report.occurred_at),
         recorded_at_ms=now_ms,
         side="deciding",
-        data=_event_data(report),
+        data=_event_data(report) | ({"by": by} if by else {}),
     )
     await tx.insert(cases.INSERT_PROGRESS, [_progress_values(report, event.seq)])
     facts = [fact(row) for row in await cases.progress(tx, application_id)]
-    folded = fold(facts, case_number=case.case_number)
+    folded = fold(facts, start=start_of(case.direction), case_number=case.case_number)
+    # that a case arrived was told when the gateway took it; its own office confirming it is no news
+    is_news = report.step is not Step.ARRIVED or case.state != folded.stage.value
     case.state, case.case_number = folded.stage.value, folded.case_number
     case.outcome = folded.outcome.value if folded.outcome else case.outcome
     case.needs_review = int(bool(folded.set_aside))
     await cases.update(tx, [case])
     await _bring_files(tx, case, report, new_id, now_ms)
+    if is_news and case.direction == "inbound" and case.collecting_city in told:
+        await tell(tx, case, report.report_id, event.seq, f"{new_id}-told", now_ms)
     return Taken.SET_ASIDE if report.report_id in folded.set_aside else Taken.FOLDED
 
 
@@ -86,12 +103,13 @@ def _progress_values(report: ProgressReport, seq: int) -> list[object]:
         milliseconds(report.occurred_at),
         report.partner_sequence,
         pack(report.model_dump_json(exclude_none=True).encode()),
+        "deciding",
     ]
 
 
 def fact(row: Row) -> Fact:
     """What folding needs, from a row of `progress`."""
-    report_id, step, occurred_at_ms, partner_sequence, packed = row
+    report_id, step, occurred_at_ms, partner_sequence, packed, side, seq = row
     body = orjson.loads(unpack(packed))
     outcome = body.get("outcome")
     return Fact(
@@ -101,6 +119,8 @@ def fact(row: Row) -> Fact:
         partner_sequence,
         body.get("case_number"),
         Outcome(outcome) if outcome else None,
+        ours=side == "applicant",
+        recorded=seq,
     )
 
 

@@ -11,12 +11,14 @@ from gateway.domain.days import beijing_day
 from gateway.domain.lifecycle import TRANSITIONS, Stage, allowed
 from gateway.evidence.chain import Data, milliseconds
 from gateway.evidence.recording import record
-from gateway.storage import cases, files
+from gateway.storage import cases, files, outbox
 from gateway.storage.compression import pack
 from gateway.storage.database import Transaction
+from gateway.usecases.tell_progress import tell
+from schemas.application import StoredFile
 from schemas.errors import FieldProblem, FileUnknown, Invalid, StepNotAllowed
 from schemas.identifiers import case_number
-from schemas.message import Outcome, ProgressReport, Step
+from schemas.message import Outcome, ProgressReport, RemoteFile, Step
 from schemas.model import LongText, Model
 
 OFFICER_STEPS = frozenset(
@@ -51,6 +53,10 @@ class Office:
 
     city: str
     profile: CityProfile | None
+    told: frozenset[str] = frozenset()
+    """Cities whose gateways are told what happens here."""
+    adapter: bool = False
+    """Whether cases are handed to the city's own business system, which then decides them."""
 
 
 def check(action: InboundStep) -> None:
@@ -86,6 +92,12 @@ async def work(
     case = await cases.lock(tx, application_id)
     if case is None or case.direction != "inbound" or case.deciding_city != office.city:
         raise not_found()
+    if office.adapter and await outbox.handed_over(tx, application_id):
+        raise StepNotAllowed(
+            "This case is worked in the city's own business system; its steps come from there.",
+            "本件由本市业务系统办理，办理动作请在该系统中进行。",
+            allowed=[],
+        )
     stage = Stage(case.state)
     target = TRANSITIONS.get((stage, action.step))
     if target is None:
@@ -97,7 +109,7 @@ async def work(
     now_ms = milliseconds(now)
     if case.case_number is None and action.step is Step.ACCEPTED:
         case.case_number = await _number(tx, office, case, now)
-    await _attach(tx, case, action)
+    results = await _attach(tx, case, action)
     event = await record(
         tx,
         case,
@@ -107,9 +119,14 @@ async def work(
         side="deciding",
         data=_data(action, who, case, report_id),
     )
-    await tx.insert(cases.INSERT_PROGRESS, [_progress(case, action, report_id, event.seq, now)])
+    report = _report(case, action, report_id, results, now)
+    packed = pack(report.model_dump_json(exclude_none=True).encode())
+    row = [case.application_id, report_id, event.seq, action.step.value, now_ms, None, packed, "deciding"]
+    await tx.insert(cases.INSERT_PROGRESS, [row])
     case.state, case.outcome = target.value, action.outcome.value if action.outcome else case.outcome
     await cases.update(tx, [case])
+    if case.collecting_city in office.told:
+        await tell(tx, case, report_id, event.seq, f"{report_id}-told", now_ms)
     return case
 
 
@@ -121,7 +138,7 @@ async def _number(tx: Transaction, office: Office, case: cases.Case, now: dateti
     return case_number(office.profile.case_number, case.task_code, day, serial)
 
 
-async def _attach(tx: Transaction, case: cases.Case, action: InboundStep) -> None:
+async def _attach(tx: Transaction, case: cases.Case, action: InboundStep) -> list[StoredFile]:
     ids = [str(file_id) for file_id in action.files]
     known = await files.by_ids(tx, ids)
     unknown = [file_id for file_id in ids if file_id not in known]
@@ -135,6 +152,7 @@ async def _attach(tx: Transaction, case: cases.Case, action: InboundStep) -> Non
         )
     if ids:
         await tx.insert(cases.INSERT_CASE_FILES, [(case.application_id, "result", i, "") for i in ids])
+    return [known[i][0] for i in ids]
 
 
 def _data(action: InboundStep, who: Principal, case: cases.Case, report_id: str) -> Data:
@@ -150,8 +168,10 @@ def _data(action: InboundStep, who: Principal, case: cases.Case, report_id: str)
     return data
 
 
-def _progress(case: cases.Case, action: InboundStep, report_id: str, seq: int, now: datetime) -> list[object]:
-    report = ProgressReport(
+def _report(
+    case: cases.Case, action: InboundStep, report_id: str, results: list[StoredFile], now: datetime
+) -> ProgressReport:
+    return ProgressReport(
         report_id=report_id,
         application_id=UUID(case.application_id),
         deciding_city=case.deciding_city,
@@ -160,6 +180,14 @@ def _progress(case: cases.Case, action: InboundStep, report_id: str, seq: int, n
         case_number=case.case_number,
         outcome=action.outcome,
         reason=action.reason,
+        files=tuple(
+            RemoteFile(
+                reference=str(file.file_id),
+                name=file.name,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256,
+                sm3=file.sm3,
+            )
+            for file in results
+        ),
     )
-    packed = pack(report.model_dump_json(exclude_none=True).encode())
-    return [case.application_id, report_id, seq, action.step.value, milliseconds(now), None, packed]

@@ -3,7 +3,7 @@
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.storage import outbox
+from gateway.storage import outbox, reconciliation
 from gateway.storage.sql import SQL
 from gateway.web.endpoint import SERVICES, json_response
 from gateway.wiring import Services
@@ -45,5 +45,8 @@ async def metrics(request: web.Request) -> web.Response:
     services.metrics.outbox.clear()
     for city, state, count in await outbox.depth(services.db):
         services.metrics.outbox.labels(city, state).set(count)
+    services.metrics.reconciliation_open.clear()
+    for city, kind, count in await reconciliation.open_counts(services.db):
+        services.metrics.reconciliation_open.labels(city, kind).set(count)
     text = generate_latest(services.metrics.registry)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -16,6 +16,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "request.forbidden": 403,
         "request.not_found": 404,
         "request.method_not_allowed": 405,
+        "request.version_not_spoken": 406,
         "request.idempotency_mismatch": 409,
         "request.step_not_allowed": 409,
         "request.import_not_usable": 409,

@@ -1,8 +1,10 @@
 """路由表: every endpoint in one table; the router and the OpenAPI document are both made from it."""
 
+from gateway.usecases.follow_up import Supplement, Withdrawal
 from gateway.usecases.work_inbound import InboundStep
+from gateway.usecases.work_manual import ManualStep
 from gateway.web import health
-from gateway.web.api import applications, callbacks, catalogue, files, items, operations
+from gateway.web.api import applications, callbacks, catalogue, files, follow_ups, items, manual, operations
 from gateway.web.openapi import Route
 from schemas.application import Application, StoredFile, Submitted
 from schemas.differences import Differences
@@ -11,6 +13,15 @@ from schemas.duty_sheet import DutySheet
 _PAGES = {"after": "Keyset cursor: `next` of the page before.", "limit": "1 to 200, default 50."}
 _CASE_CODES = ("request.not_found",)
 _CONDITIONAL = {"If-None-Match": "ETag of an answer held already; 304 while it holds."}
+_FOLLOW_UP_KEY = {"Idempotency-Key": "!The same on every retry of the same supplement or withdrawal."}
+_FOLLOW_UP_CODES = (
+    "request.invalid",
+    "request.not_found",
+    "request.forbidden",
+    "request.idempotency_mismatch",
+    "request.step_not_allowed",
+    "request.file_unknown",
+)
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -70,6 +81,30 @@ ROUTES: tuple[Route, ...] = (
         "办件文件: what it came with, and the results.",
         "办件 applications",
         codes=_CASE_CODES,
+    ),
+    Route(
+        "POST",
+        "/v1/applications/{application_id}/supplements",
+        "applications.supplement",
+        follow_ups.supplement,
+        "补正: what the deciding city asked for; 202 once it is durable. It follows the application to that city.",
+        "办件 applications",
+        body=Supplement,
+        status=202,
+        headers=_FOLLOW_UP_KEY,
+        codes=_FOLLOW_UP_CODES,
+    ),
+    Route(
+        "POST",
+        "/v1/applications/{application_id}/withdrawal",
+        "applications.withdraw",
+        follow_ups.withdraw,
+        "撤回: the applicant takes the application back, before it is decided; the deciding city is told.",
+        "办件 applications",
+        body=Withdrawal,
+        status=202,
+        headers=_FOLLOW_UP_KEY,
+        codes=_FOLLOW_UP_CODES,
     ),
     Route(
         "GET",
@@ -236,6 +271,60 @@ ROUTES: tuple[Route, ...] = (
         "对方来件 inbound",
         body=InboundStep,
         codes=("request.step_not_allowed",),
+    ),
+    Route(
+        "GET",
+        "/v1/manual",
+        "manual.list",
+        manual.list_packets,
+        "手工办理清单: packets for cities without a system, oldest first.",
+        "手工办理 manual",
+        query={"city": "Deciding city.", "state": "waiting (default), taken or all."} | _PAGES,
+        codes=("request.invalid",),
+    ),
+    Route(
+        "GET",
+        "/v1/manual/{message_id}",
+        "manual.show",
+        manual.show,
+        "报文包: one packet, by its message id or the number printed on it, with the parcels of its case.",
+        "手工办理 manual",
+        codes=("request.not_found",),
+    ),
+    Route(
+        "GET",
+        "/v1/manual/{message_id}/packet",
+        "manual.download",
+        manual.download,
+        "下载报文包: cover slip, sheet, text, parcel list and files as one zip.",
+        "手工办理 manual",
+        codes=("request.not_found",),
+    ),
+    Route(
+        "GET",
+        "/v1/manual/{message_id}/text",
+        "manual.text",
+        manual.text,
+        "复制用文本: the application in the other city's words, a line each.",
+        "手工办理 manual",
+        codes=("request.not_found",),
+    ),
+    Route(
+        "POST",
+        "/v1/manual/{message_id}/steps",
+        "manual.register",
+        manual.register,
+        "登记: what the city did with the case, or a parcel; with who and when.",
+        "手工办理 manual",
+        body=ManualStep,
+        headers={"Idempotency-Key": "The same on every retry of the same registration; absent = its content decides."},
+        codes=(
+            "request.invalid",
+            "request.not_found",
+            "request.step_not_allowed",
+            "request.file_unknown",
+            "request.idempotency_mismatch",
+        ),
     ),
     Route(
         "GET",

@@ -25,7 +25,7 @@ READY_S = 30
 UNSAFE = "999900"
 SOAP12 = "999800"
 _TEST_PROFILES = {UNSAFE: "unsafe.yaml", SOAP12: "soap12.yaml"}
-CITIES = ("441300", "441500", "441400", UNSAFE, "440500", SOAP12, "445100")
+CITIES = ("441300", "441500", "441400", UNSAFE, "440500", SOAP12, "445100", "445200")
 _MODULES = {
     "441300": "huizhou",
     "441500": "shanwei",
@@ -34,6 +34,7 @@ _MODULES = {
     "440500": "shantou",
     SOAP12: "shantou",
     "445100": "chaozhou",
+    "445200": "jieyang",
 }
 
 
@@ -98,6 +99,10 @@ def _speaking(
         options = ["--token", token, "--inbound-token", inbound, "--paasid", "tongban-445200"]
         options += ["--callback-url", callback_url or ""]
         return {f"{code}.tif_token": token, f"{code}.tif_inbound_token": inbound}, options
+    if code == "445200":
+        key, inbound = secrets.token_hex(8), secrets.token_hex(8)
+        options = ["--key", key, "--inbound-key", inbound, "--callback-url", callback_url or ""]
+        return {f"{code}.office_key": key, f"{code}.office_inbound_key": inbound}, options
     if code == "441400":
         url = exchange_url or f"sqlite:///{tmp_path}/exchange-{code}.sqlite3"
         return {f"{code}.database_url": url}, ["--database", url, "--poll", "0.05"]

@@ -2,7 +2,8 @@
 
 441300 REST with callbacks, 441500 REST polled and asked first, 441400 exchange database, 999900 REST that can
 neither be sent a message twice nor be asked, 440500 SOAP 1.1 asked first with files by an operation, 999800 SOAP 1.2
-that books once with files in the record, 445100 batches over SFTP.
+that books once with files in the record, 445100 batches over SFTP, 445200 our own city's back office: REST in our own
+words with callbacks.
 """
 
 import asyncio
@@ -27,7 +28,8 @@ from tests.adapters.conftest import PACE_S, Inbox
 from tests.adapters.messages import message_to
 from tests.adapters.outcomes import ORDINARY, OUTCOMES
 
-CALLED = ("441300", "441500", UNSAFE, "440500", SOAP12)
+CALLED = ("441300", "441500", UNSAFE, "440500", SOAP12, "445200")
+CALLING_BACK = ("441300", "445200")
 POLLED = ("441500", "441400", UNSAFE, "440500", SOAP12, "445100")
 LEFT_FOR_IT = (Transport.EXCHANGE_DATABASE, Transport.SFTP_BATCH)
 """What is delivered is read later: numbers and refusals come as progress."""
@@ -341,7 +343,7 @@ async def test_a_rotated_secret_needs_no_restart(city: SimulatedCity) -> None:
     await city.adapter.probe()
 
 
-@pytest.mark.parametrize("code", ["441300"], indirect=True)
+@pytest.mark.parametrize("code", CALLING_BACK, indirect=True)
 async def test_a_callback_with_a_wrong_signature(city: SimulatedCity, inbox: Inbox) -> None:
     await city.control(bad_signature=1)
     message, files = message_to(city.code)

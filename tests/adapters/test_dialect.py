@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.calls import RestCalls
 from adapters.dialect import Reports, message_words
 from adapters.expression_functions import Unmappable
 from adapters.profile import load_profile
 from adapters.reading import read_rows
+from adapters.rest_calls import RestCalls
 from schemas.message import OutboundMessage, Step
 from tests.adapters.cities import profile_path
 from tests.adapters.messages import message_to, stored
@@ -54,7 +54,7 @@ def test_a_value_without_a_code_is_not_guessed() -> None:
     message, _ = message_to("441300")
     words = message_words(message.model_copy(update={"project_type": "OTHER"}))
     with pytest.raises(Unmappable, match="project_type"):
-        RestCalls(PROFILE.rest, PROFILE.compiler()).submit_body(words)  # type: ignore[arg-type]
+        RestCalls(PROFILE.rest, PROFILE.compiler(), PROFILE.reports).submit_body(words)  # type: ignore[arg-type]
 
 
 CALLBACKS = reports("441300", "callback")

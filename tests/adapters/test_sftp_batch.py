@@ -56,10 +56,10 @@ async def test_files_of_a_batch_as_the_wire_says(city: SimulatedCity) -> None:
     pairs = some(3)
     number = (await delivered(city.adapter, pairs))[0].partner_reference
     await booked_once(city, pairs)
-    assert names(archive(city)) == [f"{number}.csv", f"{number}.json", f"{number}.zip"]
+    assert names(archive(city)) == [f"{number}{ending}" for ending in (".csv", ".follow.csv", ".json", ".zip")]
     manifest = json.loads((archive(city) / f"{number}.json").read_bytes())
     assert (manifest["PCH"], manifest["JLS"]) == (number, 3)
-    for listed, kind, count in zip(manifest["WJQD"], ("SB", "FJ"), (3, 3), strict=True):
+    for listed, kind, count in zip(manifest["WJQD"], ("SB", "HX", "FJ"), (3, 0, 3), strict=True):
         content = (archive(city) / listed["WJM"]).read_bytes()
         digest = hashlib.new("sm3", content).hexdigest()
         assert (listed["WJLX"], listed["WJDX"], listed["ZYZ"], listed["TS"]) == (kind, len(content), digest, count)

@@ -20,7 +20,7 @@ from adapters.expression_functions import Unmappable
 from adapters.normalization.dialect_file import FOLDER, load_dialects
 from adapters.profile import CityProfile, load_profile
 from adapters.registry import build_adapter
-from adapters.sftp_calls import IncomingCalls, OutgoingCalls, SftpCalls, Unreadable, encoded_line, read_table
+from adapters.sftp_calls import IncomingCalls, OutgoingCalls, Unreadable, encoded_line, read_table
 from adapters.sftp_operations import Incoming, Outgoing, SftpOperations, Table, Window
 from schemas.errors import PartnerProtocol, PartnerUnavailable, SeedInvalid
 from schemas.message import Acknowledgement
@@ -139,7 +139,7 @@ async def test_whoever_is_cancelled_the_others_get_their_ending(seed: int) -> No
 
 @given(ids=st.lists(st.uuids(), min_size=1, max_size=20, unique=True), seed=st.randoms())
 def test_the_number_depends_on_the_messages_alone(ids: list[UUID], seed: random.Random) -> None:
-    calls = SftpCalls(operations(), COMPILER).outgoing
+    calls = OutgoingCalls(operations().outgoing, COMPILER)
     cases = [case(one) for one in ids]
     number = number_of(cases, calls)
     seed.shuffle(cases)
@@ -206,12 +206,12 @@ def test_manifests_in_xml_both_ways(charset: str) -> None:
 def test_what_a_column_may_hold(columns: dict[str, str], message: dict[str, Any], wanted: str | None) -> None:
     applications = {"ending": ".csv", "columns": columns, "charset": "utf-8-sig"}
     calls = OutgoingCalls(outgoing(applications=applications, number="digest"), COMPILER)
-    assert calls.header() == b"\xef\xbb\xbfA\r\n"
+    assert calls.tables["applications"].header() == b"\xef\xbb\xbfA\r\n"
     if wanted is None:
         with pytest.raises(Unmappable):
-            calls.row(message)
+            calls.tables["applications"].row(message)
     else:
-        assert calls.row(message) == {"A": wanted}
+        assert calls.tables["applications"].row(message) == {"A": wanted}
 
 
 @pytest.mark.parametrize("entry", ["'a/b'", "'..'", "'a:b'", "`1`", "nothing", "'\\u0001'"])

@@ -23,7 +23,7 @@ from tests.adapters.messages import MemoryFiles, message_to
 from tests.adapters.soap_answers import BOOKED, ENVELOPES, SHANTOU, Recorder, changed, speaking_to, told, xml
 from tests.adapters.test_faults import NOW, Server
 
-OTHERS = ("uploadFile", "queryApply", "queryProgress", "downloadFile", "ping")
+OTHERS = ("uploadFile", "queryApply", "queryProgress", "downloadFile", "ping", "supplement", "withdraw", "queryDaily")
 
 
 async def test_what_goes_out_in_soap_11() -> None:

@@ -1,12 +1,12 @@
 """One try: exactly one outcome, and after an unclear send only what the city's profile allows."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from adapters.contract import Adapter, FileSource
-from gateway.delivery.attempt import Policy, attempt
+from gateway.delivery.attempt import Policy, Sendable, attempt
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.outcome import Deferred, Delivered, Held, Outcome
 from schemas.errors import (
@@ -16,11 +16,14 @@ from schemas.errors import (
     PartnerRefused,
     PartnerUnavailable,
 )
-from schemas.message import Acknowledgement, OutboundMessage
+from schemas.message import Acknowledgement, FollowUp, OutboundMessage, ProgressReport
 
 ACK = Acknowledgement(case_number="N1")
 UNAVAILABLE = PartnerUnavailable("down", "不通")
 AMBIGUOUS = PartnerAmbiguous("lost", "不明")
+
+
+Kind = TypeVar("Kind", OutboundMessage, FollowUp, ProgressReport)
 
 
 class City:
@@ -34,6 +37,14 @@ class City:
         self.log.append("deliver")
         return cast(Acknowledgement, _answer(self.answers.pop(0)))
 
+    async def follow_up(self, _message: object, _files: object) -> Acknowledgement:
+        self.log.append("follow_up")
+        return cast(Acknowledgement, _answer(self.answers.pop(0)))
+
+    async def report(self, _report: object) -> None:
+        self.log.append("report")
+        _answer(self.answers.pop(0))
+
     async def find(self, _message: object) -> Acknowledgement | None:
         self.log.append("find")
         return cast(Acknowledgement | None, _answer(self.found.pop(0)))
@@ -45,6 +56,11 @@ def _answer(value: Any) -> Any:
     return value
 
 
+def bare(kind: type[Kind]) -> Kind:
+    """A message by its kind alone: nothing here looks inside."""
+    return kind.__new__(kind)
+
+
 async def once(
     city: City,
     duplicates: str = "idempotent",
@@ -52,6 +68,7 @@ async def once(
     since: float | None = None,
     tries: int = 0,
     delays: tuple[float, ...] = (1, 2),
+    message: Sendable | None = None,
 ) -> Outcome:
     async def mark() -> None:
         city.log.append("mark")
@@ -59,7 +76,7 @@ async def once(
     policy = Policy(duplicates, timeout_s=1, settle_s=5, delays_s=delays)
     return await attempt(
         cast(Adapter, city),
-        cast(OutboundMessage, None),
+        message or bare(OutboundMessage),
         cast(FileSource, None),
         policy,
         tries=tries,
@@ -139,6 +156,30 @@ async def test_a_connection_that_failed_before_sending_is_tried_again_within_sec
     outcome = await once(city, "unsafe")
     assert isinstance(outcome, Held)
     assert outcome.unclear
+
+
+async def test_a_city_can_only_be_asked_about_applications() -> None:
+    supplement = bare(FollowUp)
+    city = City([ACK])
+    assert await once(city, "query_first", message=supplement) == Delivered(ACK)
+    assert city.log == ["mark", "follow_up"]
+    outcome = await once(City([AMBIGUOUS]), "query_first", message=supplement)
+    assert isinstance(outcome, Held)
+    assert outcome.unclear
+    city = City([])
+    assert isinstance(await once(city, "query_first", since=1000, message=supplement), Held)
+    assert city.log == []
+    city = City([ACK])
+    assert await once(city, since=0, message=supplement) == Delivered(ACK)
+
+
+@pytest.mark.parametrize("duplicates", ["idempotent", "query_first", "unsafe"])
+async def test_progress_may_always_be_told_again(duplicates: str) -> None:
+    city = City([ACK])
+    report = bare(ProgressReport)
+    assert await once(city, duplicates, since=0, message=report) == Delivered(Acknowledgement())
+    assert city.log == ["report"]
+    assert isinstance(await once(City([AMBIGUOUS]), duplicates, message=report), Deferred)
 
 
 async def test_retry_after_is_not_tried_at_once_and_lengthens_the_wait() -> None:

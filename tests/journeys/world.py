@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from gateway.cli.demo_cases import application
-from gateway.cli.processes import ROOT, SIMULATED, Parties, gateway_process, simulated_cities
+from gateway.cli.processes import PARTNERS, ROOT, Parties, gateway_process, simulated_cities
 from gateway.cli.running import issue_token
 from gateway.cli.seed import load
 from gateway.domain.access import Role
@@ -109,8 +109,8 @@ class World:
         folder.mkdir(exist_ok=True)
         variables = {**self.environment, "TONGBAN_NODE": name, **environment}
         async with gateway_process(folder, variables, port=port) as (started, url):
-            if "441300" in self.parties.urls:
-                await self.control("441300", callback_url=url)
+            for city in {"441300", "445200"} & self.parties.urls.keys():
+                await self.control(city, callback_url=url)
             yield started, url
 
     def body(self, city: str, number: int, *, mode: Mode = Mode.ONLINE, files: Iterable[str] = ()) -> dict[str, Any]:
@@ -133,12 +133,19 @@ def _profiles(folder: Path) -> Path:
     return target
 
 
-CITIES = {**SIMULATED, UNSAFE: "shanwei"}
+CITIES = {**PARTNERS, UNSAFE: "shanwei"}
+OFFICE = {"445200": "jieyang"}
+"""Our own city's back office."""
 
 
 @asynccontextmanager
 async def open_world(
-    folder: Path, database_url: str | None, *, pace: str = "0", extra: Mapping[str, str] | None = None
+    folder: Path,
+    database_url: str | None,
+    *,
+    pace: str = "0",
+    extra: Mapping[str, str] | None = None,
+    cities: Mapping[str, str] = CITIES,
 ) -> AsyncIterator[World]:
     """Simulators running, database seeded, keys made; start gateways with `world.gateway()`."""
     parties = Parties(folder)
@@ -146,7 +153,7 @@ async def open_world(
     variables = {"TONGBAN_PROFILES_DIR": str(_profiles(folder)), **(extra or {})}
     await load(Settings(data_dir=folder / "a", database_url=database_url))
     items = {(item.city, item.item_code): item for item in read_seeds(ROOT / "seeds").items}
-    async with simulated_cities(parties, CITIES, pace=pace):
+    async with simulated_cities(parties, cities, pace=pace):
         yield World(folder, parties, ring, database_url, items, variables)
 
 

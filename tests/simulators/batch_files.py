@@ -62,6 +62,18 @@ class Received:
     fault: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """One row of the table of what follows: `kind` 1 is a supplement, 2 a withdrawal."""
+
+    message_id: str
+    our_ref: str
+    kind: str
+    reason: str
+    files: list[Upload]
+    fault: str | None
+
+
 def sm3(path: Path) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, lambda: hashlib.new("sm3")).hexdigest()
@@ -91,6 +103,42 @@ def read_batch(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Received]:
         for count, row in enumerate(csv.DictReader(table), 1):  # noqa: B007
             yield _received(row, packed)
         assert count == manifest["JLS"], f"{count} rows, {manifest['JLS']} stated"
+
+
+FOLLOW_UP: dict[str, shapes.Rule] = {
+    "HXLSH": shapes.REFERENCE,
+    "YSBLSH": shapes.REFERENCE,
+    "SBLSH": str,
+    "HXLX": shapes.ONE_OR_TWO,
+    "SJ": shapes.TIME,
+    "SM": str,
+    "CLQD": APPLY["CLQD"],
+}
+
+
+def read_follow_ups(folder: Path, manifest: Mapping[str, Any]) -> Iterator[FollowUp]:
+    """The rows of the table of what follows, if the batch has one."""
+    names = {one["WJLX"]: one["WJM"] for one in manifest["WJQD"]}
+    if "HX" not in names:
+        return
+    with (
+        zipfile.ZipFile(folder / names["FJ"]) as packed,
+        (folder / names["HX"]).open(encoding=CHARSET, newline="") as table,
+    ):
+        for row in csv.DictReader(table):
+            yield _followed(row, packed)
+
+
+def _followed(row: Mapping[str, str], packed: zipfile.ZipFile) -> FollowUp:
+    spoken: dict[str, Any] = dict(row)
+    files: list[Upload] = []
+    try:
+        spoken["CLQD"] = orjson.loads(row["CLQD"])
+    except (orjson.JSONDecodeError, KeyError):
+        fault: str | None = "CLQD 不是 JSON"
+    else:
+        fault = shapes.wrong(FOLLOW_UP, spoken, "HX") or _take_files(spoken, packed, files)
+    return FollowUp(str(row["HXLSH"]), str(row["YSBLSH"]), str(row["HXLX"]), str(row["SM"]), files, fault)
 
 
 def _received(row: Mapping[str, str], packed: zipfile.ZipFile) -> Received:

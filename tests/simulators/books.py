@@ -114,6 +114,11 @@ class Books:
         row = self._db.execute("insert into steps values (?, ?, ?, 0)", (our_ref, step, clock.now()))
         return row.lastrowid or 0
 
+    def steps_of(self, our_ref: str) -> list[str]:
+        """The steps of a case, in the order in which they happened."""
+        sql = "select step from steps where our_ref = ? order by rowid"
+        return [step for (step,) in self._db.execute(sql, (our_ref,))]
+
     def steps_delivered(self, ids: list[int]) -> None:
         self._db.executemany("update steps set delivered = 1 where rowid = ?", [(step,) for step in ids])
 

@@ -6,49 +6,34 @@ import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from tests.simulators import batch_files, clock
-from tests.simulators.batch_files import Received
+from tests.simulators.batch_files import FollowUp, Received
 from tests.simulators.books import Booking, Books
-from tests.simulators.control import EVERYWHERE, Control
+from tests.simulators.chaozhou_lists import DayLists
+from tests.simulators.chaozhou_words import (
+    ACKS,
+    FAULTS,
+    FOLLOW_UP_ACKS,
+    PLANS,
+    PROGRESS,
+    REASONS,
+    WITHDRAWN,
+    last_code,
+)
+from tests.simulators.control import Control
 from tests.simulators.process import Simulator, arguments, run
-from tests.simulators.progress import Moment, Plans, result_file, result_pdf, walk
+from tests.simulators.progress import Moment, result_file, result_pdf, walk
 from tests.simulators.sftp_server import SftpServer
+from tests.simulators.under_way import UnderWay
 
 log = logging.getLogger(__name__)
 
-# ARRIVED, and REJECTED of a row that cannot be booked, are told in the acknowledgement.
-PLANS: Plans = {
-    "granted": (("ACCEPTED", "10"), ("DECIDED", "40")),
-    "refused": (("ACCEPTED", "10"), ("DECIDED", "41")),
-    "returned": (("ACCEPTED", "10"), ("RETURNED", "42")),
-    "unknown": (("ACCEPTED", "10"), ("UNKNOWN", "99")),
-    "rejected": (("REJECTED", "11"),),
-    "supplement": (("SUPPLEMENT_ASKED", "20"), ("SUPPLEMENT_GIVEN", "21"), ("ACCEPTED", "10"), ("DECIDED", "40")),
-}
-REASONS = {
-    "11": "不属于本机关职权范围",
-    "20": "请补交身份证复印件（加盖公章）",
-    "41": "不符合条件，不予批准",
-    "42": "材料不全，退回",
-}
-FAULTS = EVERYWHERE | {
-    "cut_count",
-    "cut_after_booking",
-    "cut_at_bytes",
-    "fail_count",
-    "slow_before_s",
-    "slow_after_s",
-    "half_written",
-    "spoil_digest",
-    "asleep",
-}
-ACKS = ("PCH", "XH", "YSBLSH", "JG", "SBLSH", "SJ", "YY")
-PROGRESS = ("YSBLSH", "SBLSH", "XH", "ZT", "SJ", "SM", "FJB", "FJM", "FJDX", "FJSM3")
 AT_ONCE = 100
 
 
@@ -57,14 +42,20 @@ class Chaozhou(Simulator):
         super().__init__(books, Control(FAULTS, PLANS))
         self._poll_s = poll_s
         self._inbox, self._outbox, self._done = root / "inbox", root / "outbox", root / "outbox" / "done"
+        listings = self._outbox / "duizhang"
         self._archive = root.parent / f"{root.name}-archive"
-        for folder in (self._inbox, self._done, root / "records", self._archive):
+        for folder in (self._inbox, self._done, listings, root / "records", self._archive):
             folder.mkdir(parents=True, exist_ok=True)
         self.server: SftpServer | None = None
         self.port = 0
         self._thread = ThreadPoolExecutor(1, "batches")
         self._seen = books.seen()
         self._bookings = {booking.our_ref: booking for booking in books.bookings()}
+        self._under_way = UnderWay(books)
+        self._lists = DayLists(listings)
+        self._lists.add(self._bookings.values())
+        for our_ref, booking in self._bookings.items():
+            self._lists.remember(booking, Moment(0, "", last_code(books.steps_of(our_ref)), 0))
         self._serial = len(self._bookings)
         self._sets = 0
         self._waiting: list[tuple[dict[str, object], int, bytes | None]] = []
@@ -92,6 +83,7 @@ class Chaozhou(Simulator):
             for path in sorted(self._inbox.glob("*.json")):
                 await self._take(path)
             await self._publish()
+            self._lists.write()
             for name in [name for name in self._unread if (self._done / name).exists()]:
                 self.books.steps_delivered(self._unread.pop(name))
 
@@ -110,7 +102,12 @@ class Chaozhou(Simulator):
                 part = rows[start : start + AT_ONCE]
                 acks += [self._judge(number, place, row) for place, row in enumerate(part, start + 1)]
                 await asyncio.sleep(0)
-            self._put(f"HZ-{number}", {f"HZ-{number}.csv": ("HZ", batch_files.table(ACKS, acks))})
+            answers = {f"HZ-{number}.csv": ("HZ", batch_files.table(ACKS, acks))}
+            followed = await self._threaded(lambda: list(batch_files.read_follow_ups(self._inbox, manifest)))
+            if followed:
+                told = [self._judge_follow_up(number, place, row) for place, row in enumerate(followed, 1)]
+                answers[f"HH-{number}.csv"] = ("HH", batch_files.table(FOLLOW_UP_ACKS, told))
+            self._put(f"HZ-{number}", answers)
             self.books.see(number)
             self._seen.add(number)
         for name in (*(one["WJM"] for one in manifest["WJQD"]), path.name):
@@ -122,7 +119,8 @@ class Chaozhou(Simulator):
         ack: dict[str, object] = {"PCH": number, "XH": place, "YSBLSH": row.our_ref, "SJ": clock.text(at)}
         if (known := self._bookings.get(row.our_ref)) is not None:
             return ack | {"JG": "2", "SBLSH": known.case_number}
-        refusal = row.fault or ("不符合申报条件" if self.settings.take("refuse_count") else None)
+        refused = self.control.refuses((row.task_code,)) or self.settings.take("refuse_count")
+        refusal = row.fault or ("不符合申报条件" if refused else None)
         if refusal:
             if not row.fault:
                 self.books.step(row.our_ref, "REJECTED")
@@ -134,17 +132,45 @@ class Chaozhou(Simulator):
         self._bookings[row.our_ref] = booking
         if not self.settings.silent:
             self.books.step(row.our_ref, "ARRIVED")
-            self.tasks.create_task(self._progress(booking, self.settings.outcome))
+            outcome = self.settings.outcome_of(row.task_code)
+            self._under_way.begin(row.our_ref, self.tasks, self._progress(booking, outcome))
+        self._lists.add([booking])
         return ack | {"JG": "1", "SBLSH": case_number}
+
+    def _judge_follow_up(self, number: str, place: int, row: FollowUp) -> dict[str, object]:
+        """1 taken, 2 had it before, 3 refused."""
+        ack: dict[str, object] = {"PCH": number, "XH": place, "HXLSH": row.message_id, "YSBLSH": row.our_ref}
+        ack |= {"HXLX": row.kind, "SJ": clock.text(clock.now())}
+        booking = self._bookings.get(row.our_ref)
+        if row.fault or booking is None:
+            return ack | {"JG": "3", "YY": row.fault or "未查询到办件"}
+        ack["SBLSH"] = booking.case_number
+        if self.books.has_follow_up(row.message_id):
+            return ack | {"JG": "2"}
+        if self._under_way.has_ended(row.our_ref):
+            return ack | {"JG": "3", "YY": "办件已办结"}
+        withdrawal = row.kind == "2"
+        kind = "WITHDRAW" if withdrawal else "SUPPLEMENT"
+        self.books.follow_up(row.message_id, row.our_ref, kind, row.reason, row.files)
+        if withdrawal:
+            self._tell(booking, self._under_way.withdraw(row.our_ref, WITHDRAWN))
+        else:
+            self._under_way.supplement(row.our_ref)
+        return ack | {"JG": "1"}
 
     async def _progress(self, booking: Booking, outcome: str) -> None:
         async def tell(moment: Moment) -> None:
-            step = self.books.step(booking.our_ref, moment.step)
-            row, content = self._row(booking, moment)
-            for _ in range(1 + self.settings.repeat):
-                self._waiting.append((row, step, content))
+            self._tell(booking, moment)
 
-        await walk(PLANS[outcome], self.settings, tell, apart_s=1.0)
+        answered = partial(self._under_way.answered, booking.our_ref) if outcome == "asks" else None
+        await walk(PLANS[outcome], self.settings, tell, apart_s=1.0, answered=answered)
+
+    def _tell(self, booking: Booking, moment: Moment) -> None:
+        step = self.books.step(booking.our_ref, moment.step)
+        self._lists.remember(booking, moment)
+        row, content = self._row(booking, moment)
+        for _ in range(1 + self.settings.repeat):
+            self._waiting.append((row, step, content))
 
     def _row(self, booking: Booking, moment: Moment) -> tuple[dict[str, object], bytes | None]:
         row: dict[str, object] = {

@@ -1,12 +1,12 @@
 """Fault settings: read at start from --config, changed while running through POST /_control."""
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from typing import Any
 
 EVERYWHERE = frozenset(
-    {"pace_s", "silent", "outcome", "refuse_count", "repeat", "reorder", "late_s", "down", "wrong_digest"}
+    {"pace_s", "silent", "outcome", "refuse_count", "repeat", "reorder", "late_s", "down", "wrong_digest", "by_item"}
 )
 REST = EVERYWHERE | {
     "slow_before_s",
@@ -53,6 +53,17 @@ class Settings:
     half_written: int = 0
     spoil_digest: int = 0
     asleep: bool = False
+    areas_down: str = ""
+    """Of a hub: cities it cannot pass anything on to now, with commas."""
+    areas_slow: str = ""
+    """Of a hub: cities for which `slow_after_s` holds, where it is given."""
+    mislabel: str = ""
+    """Of a hub: the city its reports name instead of the right one."""
+    by_item: dict[str, str] = field(default_factory=dict)
+    """Task code → outcome of its applications, or "refuse"."""
+
+    def outcome_of(self, task_code: str) -> str:
+        return self.by_item.get(task_code, self.outcome)
 
     def take(self, counter: str) -> bool:
         """Whether one more of `counter` was left; it is used up by this call."""
@@ -102,11 +113,13 @@ class Control:
 
     def all(self) -> dict[str, Any]:
         values = asdict(self.settings)
-        return {field.name: values[field.name] for field in fields(Settings) if field.name in self._names}
+        return {one.name: values[one.name] for one in fields(Settings) if one.name in self._names}
 
-    def fault_before_booking(self) -> Fault | None:
+    def fault_before_booking(self, message: Iterable[object] = ()) -> Fault | None:
         """The fault this apply call meets before it is booked; its counter is used up."""
         settings = self.settings
+        if self.refuses(message):
+            return Fault.REFUSE
         if not settings.cut_after_booking and settings.take("cut_count"):
             return Fault.CUT
         if not settings.fail_after_booking and settings.take("fail_count"):
@@ -114,6 +127,10 @@ class Control:
         if settings.take("later_count"):
             return Fault.LATER
         return Fault.REFUSE if settings.take("refuse_count") else None
+
+    def refuses(self, message: Iterable[object]) -> bool:
+        """Whether one of these values is an item that the city does not have."""
+        return any(self.settings.by_item.get(value) == "refuse" for value in message if isinstance(value, str))
 
     def fault_after_booking(self) -> Fault | None:
         settings = self.settings

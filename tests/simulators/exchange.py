@@ -43,7 +43,7 @@ _ACCEPT_SHAPE: dict[str, shapes.Rule] = {
     "form_json": shapes.SOME_TEXT,
     "material_count": int,
 }
-_MATERIAL_SHAPE: dict[str, shapes.Rule] = {
+MATERIAL_SHAPE: dict[str, shapes.Rule] = {
     "row_guid": shapes.REFERENCE,
     "cd_operation": frozenset({"I"}),
     "cd_time": shapes.TIME,
@@ -143,11 +143,7 @@ class Exchange:
 def _received(accept: RowMapping, materials: Sequence[RowMapping]) -> Received:
     message: dict[str, Any] = {str(name): value for name, value in accept.items() if name not in _ENVELOPE | _ACK}
     our_ref = str(message["outer_no"])
-    files = [
-        Upload(our_ref, str(row["attach_name"]), len(row["attach"]), digest(bytes(row["attach"])))
-        for row in materials
-        if row["attach"] is not None
-    ]
+    files = [upload_of(row) for row in materials if row["attach"] is not None]
     sha256 = digest(orjson.dumps(message, option=orjson.OPT_SORT_KEYS))
     fault = _fault(accept, materials)
     return Received(
@@ -163,7 +159,7 @@ def _fault(accept: RowMapping, materials: Sequence[RowMapping]) -> str | None:
         return "报文格式不正确: up_pro_accept/form_json"
     if len(materials) < row["material_count"]:
         return f"材料不齐: {len(materials)} < {row['material_count']}"
-    return next((fault for material in materials if (fault := _material_fault(material))), None)
+    return next((fault for one in materials if (fault := material_fault(one, MATERIAL_SHAPE))), None)
 
 
 def _is_json_object(text: str) -> bool:
@@ -173,9 +169,14 @@ def _is_json_object(text: str) -> bool:
         return False
 
 
-def _material_fault(material: RowMapping) -> str | None:
+def upload_of(material: RowMapping) -> Upload:
+    content = bytes(material["attach"])
+    return Upload(str(material["outer_no"]), str(material["attach_name"]), len(content), digest(content))
+
+
+def material_fault(material: RowMapping, shape: dict[str, shapes.Rule]) -> str | None:
     row = {name: value for name, value in material.items() if name != "attach"}
-    if found := shapes.wrong(_MATERIAL_SHAPE, row, "up_pro_material"):
+    if found := shapes.wrong(shape, row, "up_pro_material"):
         return f"报文格式不正确: {found}"
     attach = material["attach"]
     if attach is not None and (row["attach_size"], row["attach_sha256"]) != (len(attach), digest(bytes(attach))):

@@ -1,6 +1,22 @@
 """The tables of 梅州's exchange database 前置库 (docs/wire-formats.md §3)."""
 
-from sqlalchemy import Column, Engine, Index, Integer, LargeBinary, MetaData, String, Table, Text, create_engine, event
+from contextlib import suppress
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 TABLES = MetaData()
@@ -44,6 +60,19 @@ MATERIAL = _table(
     *_number("get_num", "attach_size"),
     Column("attach", LargeBinary),
 )
+FOLLOW = _table(
+    "up_pro_follow",
+    *_text("outer_no", "project_no", "follow_type", "follow_time", "follow_reason"),
+    *_number("material_count"),
+    *_text("ack_time", "ack_code", "ack_message"),
+)
+FOLLOW_MATERIAL = _table(
+    "up_pro_follow_material",
+    Column("follow_guid", String(36)),
+    *_text("outer_no", "material_code", "material_name", "get_type", *_ATTACH),
+    *_number("get_num", "attach_size"),
+    Column("attach", LargeBinary),
+)
 PROCESS = _table(
     "up_pro_process",
     *_text("outer_no", "project_no", "process_name", "event_name", "event_code", "event_time", "handle_explain"),
@@ -63,8 +92,22 @@ RESULT_FILE = _table(
     *_number("attach_size"),
     Column("attach", LargeBinary),
 )
+# 对账: every case with its number and the last thing that happened to it.
+_STATE = """
+create view v_pro_state as
+select distinct a.data_source, a.outer_no, a.project_no, a.ack_time as taken_time,
+  coalesce(
+    (select 'R' || max(r.result_type) from up_pro_result r where r.outer_no = a.outer_no),
+    (select 'P' || max(p.event_code) from up_pro_process p where p.outer_no = a.outer_no
+      and p.process_no = (select max(q.process_no) from up_pro_process q where q.outer_no = a.outer_no)),
+    'A' || a.ack_code) as state_code
+from up_pro_accept a where a.project_no is not null
+"""
+
 Index("up_pro_accept_ack", ACCEPT.c.ack_time)
 Index("up_pro_material_outer", MATERIAL.c.outer_no)
+Index("up_pro_follow_ack", FOLLOW.c.ack_time)
+Index("up_pro_follow_material_follow", FOLLOW_MATERIAL.c.follow_guid)
 Index("up_pro_process_ack", PROCESS.c.ack_time)
 Index("up_pro_result_ack", RESULT.c.ack_time)
 Index("up_pro_result_file_result", RESULT_FILE.c.result_guid)
@@ -81,7 +124,15 @@ def open_exchange(url: str) -> Engine:
         TABLES.create_all(engine)
     except DBAPIError:  # the other side was making them at the same moment
         TABLES.create_all(engine)
+    _create_view(engine)
     return engine
+
+
+def _create_view(engine: Engine) -> None:
+    if "v_pro_state" in inspect(engine).get_view_names():
+        return
+    with suppress(DBAPIError), engine.begin() as connection:  # the other side may be making it
+        connection.execute(text(_STATE))
 
 
 def _write_ahead(connection: object, record: object) -> None:

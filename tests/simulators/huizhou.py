@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, ClassVar
 
 import orjson
@@ -12,75 +13,21 @@ from aiohttp.typedefs import Handler
 from tests.simulators import clock, shapes
 from tests.simulators.books import Booking, Books, Upload, digest
 from tests.simulators.control import REST, Control
+from tests.simulators.huizhou_words import APPLY, FOLLOW_UPS, FORWARDED_TO, PLANS, RESULTS, WITHDRAWN
 from tests.simulators.process import arguments, json_answer, run
-from tests.simulators.progress import Moment, Plans, result_file, shown_digest, walk
-from tests.simulators.rest import Refused, RestCity
+from tests.simulators.progress import Moment, result_file, shown_digest, walk
+from tests.simulators.rest import ROWS_OF_A_DAY, Refused, RestCity
 from tests.simulators.tif import Gate, tif_signature
 
 CALLBACK_TRIES = 20
 CALLBACK_PAUSE_S = 0.3
 CALLBACKS_IN_FLIGHT = 200
 
-_BEGUN = (("ARRIVED", "1"), ("ACCEPTED", "2"))
-PLANS: Plans = {
-    "granted": (*_BEGUN, ("DECIDED", "4")),
-    "refused": (*_BEGUN, ("DECIDED", "4")),
-    "returned": (*_BEGUN, ("DECIDED", "4")),
-    "unknown": (*_BEGUN, ("UNKNOWN", "4")),
-    "rejected": (("ARRIVED", "1"), ("REJECTED", "2")),
-    "supplement": (
-        ("ARRIVED", "1"),
-        ("SUPPLEMENT_ASKED", "7"),
-        ("SUPPLEMENT_GIVEN", "8"),
-        ("ACCEPTED", "2"),
-        ("DECIDED", "4"),
-    ),
-}
-# The wire has no code for 不予批准: a refusal is written as 退回 with its own text.
-RESULTS = {
-    "granted": ("0", "准予许可，已出证"),
-    "supplement": ("0", "准予许可，已出证"),
-    "refused": ("1", "不符合条件，不予批准"),
-    "returned": ("1", "材料不全，退回"),
-    "unknown": ("77", "其他"),
-}
-
-MATERIAL: dict[str, shapes.Rule] = {
-    "CLBH": str,
-    "CLMC": str,
-    "CLLX": frozenset({"0", "2"}),
-    "FS": int,
-    "WJBS?": str,
-    "WJM?": str,
-    "WJDX?": int,
-    "SHA256?": str,
-}
-APPLY: dict[str, shapes.Rule] = {
-    "SJBBH": frozenset({"1.0"}),
-    "YSBLSH": shapes.REFERENCE,
-    "SXBM": shapes.SOME_TEXT,
-    "SXMC": str,
-    "BJLX": shapes.ONE_OR_TWO,
-    "SBSJ": shapes.EPOCH_MS,
-    "TBMS": shapes.MODES,
-    "SQRMC": shapes.SOME_TEXT,
-    "SQRLX": shapes.ONE_OR_TWO,
-    "SQRZJLX": shapes.PAPERS,
-    "SQRZJHM": shapes.SOME_TEXT,
-    "LXRXM": str,
-    "LXRSJ": str,
-    "SQRXZQHDM": shapes.DIVISION,
-    "XZQHDM": shapes.DIVISION,
-    "GXDXZQHDM": shapes.DIVISION,
-    "HYFS?": frozenset({"1", "2", "3", "4", "5"}),
-    "BDNR": dict,
-    "SBCLQD": [MATERIAL],
-}
-
 
 class Huizhou(RestCity):
     reference: ClassVar[str] = "YSBLSH"
     shape: ClassVar[dict[str, shapes.Rule]] = APPLY
+    follow_up_shapes: ClassVar[dict[str, dict[str, shapes.Rule]]] = FOLLOW_UPS
 
     def __init__(self, books: Books, gate: Gate, inbound_token: str) -> None:
         self._serials: dict[tuple[str, str], int] = {}
@@ -94,6 +41,9 @@ class Huizhou(RestCity):
         base = f"/ebus/{self._gate.paasid}/kctb"
         return [
             web.post(f"{base}/apply", self.apply),
+            web.post(f"{base}/supplement", self.supplement),
+            web.post(f"{base}/withdraw", self.withdraw),
+            web.get(f"{base}/list", self._list),
             web.post(f"{base}/file", self._take_file),
             web.get(f"{base}/file/{{file_id}}", self.send_result),
             web.get(f"{base}/ping", self.ping),
@@ -143,8 +93,34 @@ class Huizhou(RestCity):
         booking = Booking(our_ref, number, at, sha256, str(message["TBMS"]), task_code)
         self.book(booking, files)
         if not self.settings.silent:
-            self.tasks.create_task(self._progress(booking, self.settings.outcome))
+            outcome = self.settings.outcome_of(booking.task_code)
+            self.under_way.begin(our_ref, self.tasks, self._progress(booking, outcome))
         return self._receipt("00", "成功", booking)
+
+    def followed(self, kind: str, message: dict[str, Any]) -> web.Response:
+        """The same BWID twice is one."""
+        our_ref, message_id = message["YSBLSH"], message["BWID"]
+        if self.books.has_follow_up(message_id):
+            return self._receipt("01", "重复报文", self.by_reference[our_ref][0])
+        booking = self.case_of(our_ref)
+        files = [file for material in message.get("BZCLQD", []) for file in self._file_of(our_ref, material)]
+        self.books.follow_up(message_id, our_ref, kind, message.get("CHYY") or message.get("BZSM") or "", files)
+        if kind == "SUPPLEMENT":
+            self.under_way.supplement(our_ref)
+        else:
+            moment = self.under_way.withdraw(our_ref, WITHDRAWN)
+            self.tasks.create_task(self._tell(booking, "withdrawn", moment))
+        return self._receipt("00", "成功", booking)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        """One page of a day's cases, from page 1; an empty one ends it."""
+        page = int(request.query.get("YM", "1"))
+        booked = list(self.booked_on(request.query.get("RQ", "")))[(page - 1) * ROWS_OF_A_DAY : page * ROWS_OF_A_DAY]
+        rows = [
+            {"YSBLSH": one.our_ref, "SBLSH": one.case_number, **self.last.get(one.our_ref, (0, {"BWLX": "1"}))[1]}
+            for one in booked
+        ]
+        return json_answer(self.envelope("00", "成功", {"LB": rows}))
 
     def _file_of(self, our_ref: str, material: dict[str, Any]) -> list[Upload]:
         files = self.uploaded(our_ref, material.get("WJBS"), material.get("SHA256"))
@@ -170,15 +146,20 @@ class Huizhou(RestCity):
         self._serials[key] = max(self._serials.get(key, 0), int(tail[8:]))
 
     async def _progress(self, booking: Booking, outcome: str) -> None:
-        async def deliver(moment: Moment) -> None:
-            await self.while_down()
-            row = self.books.step(booking.our_ref, moment.step)
-            body = orjson.dumps(self._callback_body(booking, moment, outcome))
-            for _ in range(1 + self.settings.repeat):
-                if await self._call_back(body):
-                    self.books.steps_delivered([row])
+        deliver = partial(self._tell, booking, outcome)
+        answered = partial(self.under_way.answered, booking.our_ref) if outcome == "asks" else None
+        await walk(PLANS[outcome], self.settings, deliver, answered=answered)
 
-        await walk(PLANS[outcome], self.settings, deliver)
+    async def _tell(self, booking: Booking, outcome: str, moment: Moment) -> None:
+        await self.while_down()
+        row = self.books.step(booking.our_ref, moment.step)
+        said = self._callback_body(booking, moment, outcome)
+        state = {name: said[name] for name in ("BWLX", "SLZTDM", "BJJGDM") if name in said}
+        self.remember_step(booking.our_ref, moment.number, state)
+        body = orjson.dumps(said)
+        for _ in range(1 + self.settings.repeat):
+            if await self._call_back(body):
+                self.books.steps_delivered([row])
 
     def _callback_body(self, booking: Booking, moment: Moment, outcome: str) -> dict[str, object]:
         told_ms = int((moment.at + self.settings.skew_s) * 1000)
@@ -194,6 +175,8 @@ class Huizhou(RestCity):
             body |= {"BJJGDM": code, "BJJGMS": text, "BJJGFJ": self._result_files(booking) if code == "0" else []}
         elif moment.code == "7":
             body |= {"BZCLQD": ["身份证复印件（加盖公章）"]}
+        elif moment.code == "11":
+            body |= {"ZBYY": FORWARDED_TO}
         return body
 
     def _result_files(self, booking: Booking) -> list[dict[str, object]]:

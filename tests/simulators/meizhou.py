@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -15,24 +16,20 @@ from tests.simulators import clock
 from tests.simulators.books import Booking, Books
 from tests.simulators.control import EVERYWHERE, Control
 from tests.simulators.exchange import Ack, Exchange, Received
+from tests.simulators.exchange_follow_ups import Followed, FollowUpRows
 from tests.simulators.exchange_rows import event_row, result_rows, row_guid
 from tests.simulators.exchange_tables import open_exchange
+from tests.simulators.meizhou_words import PLANS, WITHDRAWN
 from tests.simulators.process import Simulator, arguments, run
-from tests.simulators.progress import Moment, Plans, walk
+from tests.simulators.progress import Moment, walk
+from tests.simulators.under_way import UnderWay
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-# ARRIVED and REJECTED are told in the acknowledgement; what follows has an event code, or "" for the result.
-PLANS: Plans = {
-    "granted": (("ACCEPTED", "03"), ("DECIDED", "")),
-    "refused": (("ACCEPTED", "03"), ("DECIDED", "")),
-    "returned": (("ACCEPTED", "03"), ("RETURNED", "12")),
-    "unknown": (("ACCEPTED", "03"), ("UNKNOWN", "88")),
-    "rejected": (),
-    "supplement": (("SUPPLEMENT_ASKED", "10"), ("SUPPLEMENT_GIVEN", "11"), ("ACCEPTED", "03"), ("DECIDED", "")),
-}
 CHUNK = 200
+# `event_time` has whole seconds: what another authority does must lie this far from what the first one did.
+FORWARDED_APART_S = 1.0
 UNREACHABLE = (DBAPIError, OSError)
 
 
@@ -53,7 +50,8 @@ def chunks(items: Iterable[str]) -> Iterator[list[str]]:
 class Meizhou(Simulator):
     def __init__(self, books: Books, engine: Engine, poll_s: float) -> None:
         super().__init__(books, Control(EVERYWHERE, PLANS))
-        self._exchange = Exchange(engine)
+        self._exchange, self._follow_ups = Exchange(engine), FollowUpRows(engine)
+        self._under_way = UnderWay(books)
         self._poll_s = poll_s
         self._thread = ThreadPoolExecutor(1, "exchange")
         self._seen = books.seen()
@@ -73,8 +71,8 @@ class Meizhou(Simulator):
         self.tasks.create_task(self._poll_forever())
 
     async def _database(self, work: Callable[..., T], *args: object) -> T:
-        """One thread speaks to the database, so one transaction at a time."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        """One thread speaks to the database, so one transaction at a time; what has begun is done to its end."""
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *args))
 
     async def _poll_forever(self) -> None:
         while True:
@@ -93,6 +91,8 @@ class Meizhou(Simulator):
         if not self.settings.silent:
             for guids in chunks(waiting):
                 await self._acknowledge([guid for guid in guids if guid in self._seen])
+            for one in await self._database(self._follow_ups.waiting):
+                await self._follow_up(one)
         await self._collect_marks()
 
     def _receive(self, received: Received) -> None:
@@ -108,7 +108,8 @@ class Meizhou(Simulator):
 
     def _judge(self, received: Received) -> Verdict:
         """Books a first message, or refuses it."""
-        refusal = received.fault or ("不符合申报条件" if self.settings.take("refuse_count") else None)
+        refused = self.control.refuses((received.task_code,)) or self.settings.take("refuse_count")
+        refusal = received.fault or ("不符合申报条件" if refused else None)
         if refusal:
             return Verdict(Ack(received.row_guid, "10", refusal, None), received.our_ref, begins=False)
         at = clock.now()
@@ -116,7 +117,7 @@ class Meizhou(Simulator):
         booking = Booking(received.our_ref, number, at, received.sha256, received.mode, received.task_code)
         self.books.book(booking, received.files)
         self._remember(booking)
-        self._outcomes[booking.our_ref] = self.settings.outcome
+        self._outcomes[booking.our_ref] = self.settings.outcome_of(booking.task_code)
         return Verdict(self._ack(received.row_guid, booking), received.our_ref, begins=True)
 
     def _ack(self, guid: str, booking: Booking) -> Ack:
@@ -150,6 +151,26 @@ class Meizhou(Simulator):
             if verdict.begins:
                 self._begin(self._bookings[verdict.our_ref])
 
+    async def _follow_up(self, received: Followed) -> None:
+        refusal = received.fault or self._objection(received)
+        if refusal is None and not self.books.has_follow_up(received.row_guid):
+            our_ref = received.our_ref
+            self.books.follow_up(received.row_guid, our_ref, received.kind, received.reason, received.files)
+            if received.kind == "SUPPLEMENT":
+                self._under_way.supplement(our_ref)
+            else:
+                moment = self._under_way.withdraw(our_ref, WITHDRAWN)
+                self.tasks.create_task(self._tell(self._bookings[our_ref], moment, ""))
+        code, message = ("00", "已接收") if refusal is None else ("10", refusal)
+        await self._database(self._follow_ups.acknowledge, received.row_guid, code, message)
+
+    def _objection(self, received: Followed) -> str | None:
+        if received.our_ref not in self._bookings:
+            return "未查询到办件"
+        if self.books.has_follow_up(received.row_guid) or not self._under_way.has_ended(received.our_ref):
+            return None
+        return "办件已办结"
+
     async def _recalled(self, guid: str) -> Verdict:
         """The verdict on a row that was read, but not acknowledged, before a restart."""
         (received,) = await self._database(self._exchange.fetch, [guid])
@@ -162,16 +183,21 @@ class Meizhou(Simulator):
         first = "REJECTED" if outcome == "rejected" else "ARRIVED"
         step_id = self.books.step(booking.our_ref, first)
         self._expect(step_id, booking.our_ref, first, booking.case_number)
-        self.tasks.create_task(self._progress(booking, outcome))
+        self._under_way.begin(booking.our_ref, self.tasks, self._progress(booking, outcome))
 
     async def _progress(self, booking: Booking, outcome: str) -> None:
         async def insert(moment: Moment) -> None:
-            step_id = self.books.step(booking.our_ref, moment.step)
-            self._expect(step_id, booking.our_ref, moment.step, booking.case_number)
-            for copy in range(1 + self.settings.repeat):
-                await self._insert(booking, moment, outcome, copy)
+            await self._tell(booking, moment, outcome)
 
-        await walk(PLANS[outcome], self.settings, insert)
+        answered = partial(self._under_way.answered, booking.our_ref) if outcome == "asks" else None
+        apart_s = FORWARDED_APART_S if outcome == "forwarded" else 0.0
+        await walk(PLANS[outcome], self.settings, insert, apart_s=apart_s, answered=answered)
+
+    async def _tell(self, booking: Booking, moment: Moment, outcome: str) -> None:
+        step_id = self.books.step(booking.our_ref, moment.step)
+        self._unread[row_guid(booking.case_number, moment.step)] = step_id
+        for copy in range(1 + self.settings.repeat):
+            await self._insert(booking, moment, outcome, copy)
 
     async def _insert(self, booking: Booking, moment: Moment, outcome: str, copy: int) -> None:
         if moment.code:

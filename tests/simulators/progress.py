@@ -35,16 +35,18 @@ async def walk(
 ) -> None:
     """Lets the steps of `plan` happen one after another and hands each to `deliver`.
 
+    What follows FORWARDED is at least `apart_s` later: it is another authority's.
     With `reorder` all happen first, at least `apart_s` from each other, and are handed over shuffled, `pace_s` apart.
     After SUPPLEMENT_ASKED nothing more happens until `answered` returns, where it is given.
     """
     held: list[Moment] = []
+    before = ""
     for number, (step, code) in enumerate(plan, 1):
         gap_s = settings.pace_s + settings.late_s
-        await asyncio.sleep(max(gap_s, apart_s) if settings.reorder else gap_s)
+        await asyncio.sleep(max(gap_s, apart_s) if settings.reorder or before == "FORWARDED" else gap_s)
         if settings.silent:
             return
-        moment = Moment(number, step, code, clock.now())
+        moment, before = Moment(number, step, code, clock.now()), step
         if settings.reorder:
             held.append(moment)
         else:

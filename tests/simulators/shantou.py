@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -13,8 +15,9 @@ from tests.simulators import clock, soap
 from tests.simulators.books import Booking, Books, Upload, digest
 from tests.simulators.process import arguments, run
 from tests.simulators.progress import Moment, result_file, result_pdf, shown_digest, walk
-from tests.simulators.shantou_words import PLANS, REASONS
+from tests.simulators.shantou_words import PLANS, REASONS, WITHDRAWN
 from tests.simulators.soap_city import Record, Refused, SoapCity
+from tests.simulators.under_way import UnderWay
 
 ROWS_AT_MOST = 1000
 # `BLSJ` has whole seconds: shuffled steps must lie this far apart for it to tell their order.
@@ -30,12 +33,15 @@ class Shantou(SoapCity):
         self._serials: dict[str, int] = {}
         for booking in books.bookings():
             self._remember(booking)
+        self._under_way = UnderWay(books)
+        self._states = _states(books)
         self._seq = books.feed_end()
         self._unpolled = {row[0] for row in books.undelivered()}
         self._operations: Mapping[str, Callable[[Record], Record]] = {
             "uploadFile": self._take_file,
             "queryApply": self._query,
             "queryProgress": self._progress_rows,
+            "queryDaily": self._daily_rows,
             "downloadFile": self._give_file,
             "ping": lambda _record: {},
         }
@@ -47,6 +53,8 @@ class Shantou(SoapCity):
         return found
 
     def accept(self, asked: soap.Asked, record: Record, sha256: str) -> web.Response:
+        if asked.operation != "apply":
+            return self._follow_up(asked, record)
         our_ref = record["YWLSH"]
         known = self._by_reference.get(our_ref)
         if known and self._idempotent:
@@ -58,8 +66,29 @@ class Shantou(SoapCity):
         self.books.book(booking, files)
         self._remember(booking)
         if not self.settings.silent:
-            self.tasks.create_task(self._progress(booking, self.settings.outcome))
+            outcome = self.settings.outcome_of(booking.task_code)
+            self._under_way.begin(our_ref, self.tasks, self._progress(booking, outcome))
         return self.answer(asked, "0", "成功", {"RECORD": {"SLBH": number, "SLSJ": self.told(at)}})
+
+    def _follow_up(self, asked: soap.Asked, record: Record) -> web.Response:
+        """A supplement or a withdrawal; the same number twice is one."""
+        withdrawal = asked.operation == "withdraw"
+        our_ref, message_id = record["YWLSH"], record["CHLSH" if withdrawal else "BZLSH"]
+        if not (known := self._by_reference.get(our_ref)):
+            raise Refused("-4", "未查询到办件")
+        receipt: Record = {"RECORD": {"SLBH": known[0].case_number}}
+        if self.books.has_follow_up(message_id):
+            return self.answer(asked, "1", "重复报文", receipt)
+        if self._under_way.has_ended(our_ref):
+            raise Refused("-50", "办件已办结")
+        files = [file for one in record.get("CLXX", []) for file in self._material_file(our_ref, one)]
+        kind, reason = ("WITHDRAW", record["CHLY"]) if withdrawal else ("SUPPLEMENT", record.get("BZSM", ""))
+        self.books.follow_up(message_id, our_ref, kind, reason, files)
+        if withdrawal:
+            self._enter(known[0], self._under_way.withdraw(our_ref, WITHDRAWN))
+        else:
+            self._under_way.supplement(our_ref)
+        return self.answer(asked, "0", "成功", receipt)
 
     def _material_file(self, our_ref: str, material: dict[str, Any]) -> list[Upload]:
         if "WJNR" in material:
@@ -94,14 +123,20 @@ class Shantou(SoapCity):
 
     async def _progress(self, booking: Booking, outcome: str) -> None:
         async def enter(moment: Moment) -> None:
-            step_id = self.books.step(booking.our_ref, moment.step)
-            self._unpolled.add(step_id)
-            row = soap.element("RECORD", self._row(booking, moment))
-            for _ in range(1 + self.settings.repeat):
-                self._seq += 1
-                self.books.feed(self._seq, row, step_id)
+            self._enter(booking, moment)
 
-        await walk(PLANS[outcome], self.settings, enter, apart_s=SHUFFLED_APART_S)
+        answered = partial(self._under_way.answered, booking.our_ref) if outcome == "asks" else None
+        await walk(PLANS[outcome], self.settings, enter, apart_s=SHUFFLED_APART_S, answered=answered)
+
+    def _enter(self, booking: Booking, moment: Moment) -> None:
+        step_id = self.books.step(booking.our_ref, moment.step)
+        self._unpolled.add(step_id)
+        record = self._row(booking, moment)
+        self._states[booking.our_ref] = max((moment.number, moment.code), self._states.get(booking.our_ref, (0, "")))
+        row = soap.element("RECORD", record)
+        for _ in range(1 + self.settings.repeat):
+            self._seq += 1
+            self.books.feed(self._seq, row, step_id)
 
     def _row(self, booking: Booking, moment: Moment) -> Record:
         row: dict[str, Any] = {
@@ -153,6 +188,30 @@ class Shantou(SoapCity):
             self._unpolled -= fresh
         end = found[-1][0] if found else int(since)
         return {"YB": f"YB{end}", "": soap.Written("".join(row for _, row, _ in found))}
+
+    def _daily_rows(self, record: Record) -> Record:
+        """The day's cases by number, and how far each is."""
+        day, since, limit = record.get("RQ", ""), record.get("YB", "0"), record.get("TS", "100")
+        if not (len(day) == 8 and day.isdecimal() and since.isdecimal() and limit.isdecimal()):
+            raise soap.BadRequest("RQ、YB或TS不正确")
+        cases = [one for known in self._by_reference.values() for one in known if one.case_number[2:10] == day]
+        cases.sort(key=lambda one: one.case_number)
+        start, end = int(since), int(since) + min(int(limit), ROWS_AT_MOST)
+        rows = [
+            {"YWLSH": one.our_ref, "SLBH": one.case_number, "BLZT": self._states.get(one.our_ref, (0, "10"))[1]}
+            for one in cases[start:end]
+        ]
+        return {"YB": str(start + len(rows)), "RECORD": rows}
+
+
+def _states(books: Books) -> dict[str, tuple[int, str]]:
+    """How far each case was when the simulator was stopped."""
+    states: dict[str, tuple[int, str]] = {}
+    for number, (_, row, _) in enumerate(books.feed_after(0, -1)):
+        our_ref, code = (re.search(rf"<{name}>([^<]*)<", row) for name in ("YWLSH", "BLZT"))
+        if our_ref and code:
+            states[our_ref[1]] = (number, code[1])
+    return states
 
 
 def main() -> None:

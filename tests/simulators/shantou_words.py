@@ -4,12 +4,26 @@ import re
 
 from tests.simulators import shapes
 from tests.simulators.progress import Plans
+from tests.simulators.under_way import followed
 
 NAMESPACE = "urn:kctb:440500"
-OPERATIONS = ("uploadFile", "apply", "queryApply", "queryProgress", "downloadFile", "ping")
+OPERATIONS = (
+    *("uploadFile", "apply", "supplement", "withdraw"),
+    *("queryApply", "queryProgress", "queryDaily", "downloadFile", "ping"),
+)
 
+WITHDRAWN = "60"
+_CODES = {
+    "ARRIVED": "10",
+    "SUPPLEMENT_ASKED": "30",
+    "SUPPLEMENT_GIVEN": "31",
+    "FORWARDED": "50",
+    "ARRIVED_ANEW": "10",
+    "ACCEPTED": "20",
+    "DECIDED": "40",
+}
 _BEGUN = (("ARRIVED", "10"), ("ACCEPTED", "20"))
-PLANS: Plans = {
+_PLANS: Plans = {
     "granted": (*_BEGUN, ("DECIDED", "40")),
     "refused": (*_BEGUN, ("DECIDED", "41")),
     "returned": (*_BEGUN, ("RETURNED", "42")),
@@ -21,10 +35,12 @@ PLANS: Plans = {
         *(("ACCEPTED", "20"), ("DECIDED", "40")),
     ),
 }
+PLANS = followed(_PLANS, _CODES)
 REASONS = {
     "41": "不符合条件，不予许可",
     "42": "材料不符，退件",
     "21": "不属于本机关职权范围",
+    "50": "应由金平区住房公积金管理部办理，已转办",
     "30": "请补交<身份证>复印件&户口簿（𠮷㐂）",
 }
 
@@ -61,5 +77,11 @@ APPLY: dict[str, shapes.Rule] = {
     "QRD_XZQHDM": shapes.DIVISION,
     "BDNR": str,
     "CLXX?": [MATERIAL],
+}
+_HEAD: dict[str, shapes.Rule] = {"YWLSH": shapes.REFERENCE, "SLBH?": str}
+SHAPES: dict[str, shapes.Rule] = {
+    "apply": APPLY,
+    "supplement": _HEAD | {"BZLSH": shapes.REFERENCE, "BZSJ": shapes.TIME, "BZSM?": str, "CLXX?": [MATERIAL]},
+    "withdraw": _HEAD | {"CHLSH": shapes.REFERENCE, "CHSJ": shapes.TIME, "CHLY": shapes.SOME_TEXT},
 }
 MISSING = {"SQR_XM": "-902", "SQR_ZJHM": "-903", "QRD_XZQHDM": "-905"}

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from functools import partial
 from typing import Any, ClassVar
 
 import orjson
@@ -14,63 +15,20 @@ from tests.simulators import clock, shapes
 from tests.simulators.books import Booking, Books, Upload, digest
 from tests.simulators.control import REST, Control
 from tests.simulators.process import arguments, json_answer, run
-from tests.simulators.progress import Moment, Plans, result_file, shown_digest, walk
-from tests.simulators.rest import RestCity
+from tests.simulators.progress import Moment, result_file, shown_digest, walk
+from tests.simulators.rest import ROWS_OF_A_DAY, RestCity
+from tests.simulators.shanwei_words import APPLY, FOLLOW_UPS, PLANS, REASONS, WITHDRAWN
 
 TOLERANCE_S = 300
 ROWS_AT_MOST = 1000
 # `time` has whole seconds: shuffled steps must lie this far apart for it to tell their order.
 SHUFFLED_APART_S = 1.0
 
-_BEGUN = (("ARRIVED", "1"), ("ACCEPTED", "2"))
-PLANS: Plans = {
-    "granted": (*_BEGUN, ("DECIDED", "3")),
-    "refused": (*_BEGUN, ("DECIDED", "44")),
-    "returned": (*_BEGUN, ("DECIDED", "-1")),  # the wire has no 退回: 作废 is the nearest
-    "unknown": (*_BEGUN, ("UNKNOWN", "99")),
-    "rejected": (("ARRIVED", "1"), ("REJECTED", "47")),
-    "supplement": (("ARRIVED", "1"), ("SUPPLEMENT_ASKED", "12"), ("ACCEPTED", "2"), ("DECIDED", "3")),
-}
-REASONS = {
-    "44": "不符合条件，不予批准",
-    "47": "不属于本机关职权范围",
-    "-1": "材料不全，作废",
-    "12": "请补交身份证复印件（加盖公章）",
-}
-
-MATERIAL: dict[str, shapes.Rule] = {
-    "no": str,
-    "name": str,
-    "getType": shapes.ONE_OR_TWO,
-    "copies": int,
-    "fileId?": str,
-    "fileName?": str,
-    "sha256?": str,
-}
-APPLY: dict[str, shapes.Rule] = {
-    "outerNo": shapes.REFERENCE,
-    "taskCode": shapes.SOME_TEXT,
-    "taskName": str,
-    "projectType": shapes.ONE_OR_TWO,
-    "applyDate": shapes.TIME,
-    "tbMode": shapes.MODES,
-    "applyer": {
-        "name": shapes.SOME_TEXT,
-        "type": shapes.ONE_OR_TWO,
-        "cardType": shapes.PAPERS,
-        "cardNo": shapes.SOME_TEXT,
-    },
-    "contact": {"name": str, "mobile": str},
-    "area": {"apply": shapes.DIVISION, "accept": shapes.DIVISION, "finish": shapes.DIVISION},
-    "identity?": {"method": shapes.IDENTITY},
-    "form": dict,
-    "materials": [MATERIAL],
-}
-
 
 class Shanwei(RestCity):
     reference: ClassVar[str] = "outerNo"
     shape: ClassVar[dict[str, shapes.Rule]] = APPLY
+    follow_up_shapes: ClassVar[dict[str, dict[str, shapes.Rule]]] = FOLLOW_UPS
 
     def __init__(self, books: Books, sid: str, appsecret: str) -> None:
         self._serials: dict[str, int] = {}
@@ -84,6 +42,9 @@ class Shanwei(RestCity):
         base = "/share/kctb"
         return [
             web.post(f"{base}/apply", self.apply),
+            web.post(f"{base}/supplement", self.supplement),
+            web.post(f"{base}/withdraw", self.withdraw),
+            web.get(f"{base}/daily", self._daily_rows),
             web.post(f"{base}/files", self._take_file),
             web.get(f"{base}/files/{{file_id}}", self.send_result),
             web.get(f"{base}/query", self._query),
@@ -141,8 +102,28 @@ class Shanwei(RestCity):
         booking = Booking(our_ref, number, at, sha256, str(message["tbMode"]), message["taskCode"])
         self.book(booking, files)
         if not self.settings.silent:
-            self.tasks.create_task(self._progress(booking, self.settings.outcome))
+            outcome = self.settings.outcome_of(booking.task_code)
+            self.under_way.begin(our_ref, self.tasks, self._progress(booking, outcome))
         return json_answer(self.envelope("00", "成功", {"projectNo": number, "acceptTime": self._told(at)}))
+
+    def followed(self, kind: str, message: dict[str, Any]) -> web.Response:
+        """The same messageNo twice is one, and is told by a code of its own."""
+        our_ref, message_id = message["outerNo"], message["messageNo"]
+        if self.books.has_follow_up(message_id):
+            number = self.by_reference[our_ref][0].case_number
+            return json_answer(self.envelope("02", "已接收过", {"projectNo": number}))
+        booking = self.case_of(our_ref)
+        files = [
+            file
+            for material in message.get("materials", [])
+            for file in self.uploaded(our_ref, material.get("fileId"), material.get("sha256"))
+        ]
+        self.books.follow_up(message_id, our_ref, kind, message.get("reason") or message.get("remark") or "", files)
+        if kind == "SUPPLEMENT":
+            self.under_way.supplement(our_ref)
+        else:
+            self._enter(booking, self.under_way.withdraw(our_ref, WITHDRAWN))
+        return json_answer(self.envelope("00", "成功", {"projectNo": booking.case_number}))
 
     def _next_number(self, at: float) -> str:
         day = clock.day(at)
@@ -156,14 +137,19 @@ class Shanwei(RestCity):
 
     async def _progress(self, booking: Booking, outcome: str) -> None:
         async def enter(moment: Moment) -> None:
-            step_id = self.books.step(booking.our_ref, moment.step)
-            self._unpolled.add(step_id)
-            row = self._row(booking, moment)
-            for _ in range(1 + self.settings.repeat):
-                self._seq += 1
-                self.books.feed(self._seq, orjson.dumps(row | {"seq": self._seq}).decode(), step_id)
+            self._enter(booking, moment)
 
-        await walk(PLANS[outcome], self.settings, enter, apart_s=SHUFFLED_APART_S)
+        answered = partial(self.under_way.answered, booking.our_ref) if outcome == "asks" else None
+        await walk(PLANS[outcome], self.settings, enter, apart_s=SHUFFLED_APART_S, answered=answered)
+
+    def _enter(self, booking: Booking, moment: Moment) -> None:
+        step_id = self.books.step(booking.our_ref, moment.step)
+        self._unpolled.add(step_id)
+        self.remember_step(booking.our_ref, moment.number, {"state": moment.code})
+        row = self._row(booking, moment)
+        for _ in range(1 + self.settings.repeat):
+            self._seq += 1
+            self.books.feed(self._seq, orjson.dumps(row | {"seq": self._seq}).decode(), step_id)
 
     def _row(self, booking: Booking, moment: Moment) -> dict[str, object]:
         return {
@@ -187,6 +173,17 @@ class Shanwei(RestCity):
             return json_answer(self.envelope("04", "未查询到办件"))
         found = [{"projectNo": one.case_number, "time": self._told(one.booked_at)} for one in known]
         return json_answer(self.envelope("00", "成功", found))
+
+    async def _daily_rows(self, request: web.Request) -> web.Response:
+        """A day's cases from the cursor on; the cursor of the last page is null."""
+        since = int(request.query.get("since", "0"))
+        booked = list(self.booked_on(request.query.get("day", "")))
+        rows = [
+            {"outerNo": one.our_ref, "projectNo": one.case_number, **self.last.get(one.our_ref, (0, {"state": "0"}))[1]}
+            for one in booked[since : since + ROWS_OF_A_DAY]
+        ]
+        following = since + ROWS_OF_A_DAY if since + ROWS_OF_A_DAY < len(booked) else None
+        return json_answer(self.envelope("00", "成功", {"rows": rows, "next": following}))
 
     async def _progress_rows(self, request: web.Request) -> web.Response:
         since, limit = request.query.get("since", "0"), request.query.get("limit", "100")

@@ -15,7 +15,7 @@ from tests.simulators import clock, shapes, soap
 from tests.simulators.books import Books, digest
 from tests.simulators.control import REST, Control, Fault
 from tests.simulators.process import Simulator, cut
-from tests.simulators.shantou_words import APPLY, MISSING, NAMESPACE, OPERATIONS, PLANS
+from tests.simulators.shantou_words import MISSING, NAMESPACE, OPERATIONS, PLANS, SHAPES
 
 TOLERANCE_S = 300
 Record = dict[str, Any]
@@ -40,7 +40,7 @@ class SoapCity(Simulator):
 
     @abstractmethod
     def accept(self, asked: soap.Asked, record: Record, sha256: str) -> web.Response:
-        """Books the message and answers. Raises Refused."""
+        """Books an application, a supplement or a withdrawal, and answers. Raises Refused."""
 
     def pages(self) -> list[web.RouteDef]:
         return [web.post("/services/kctb", self._call), web.get("/services/kctb", self._wsdl)]
@@ -64,8 +64,8 @@ class SoapCity(Simulator):
     async def _answered(self, request: web.Request, asked: soap.Asked, body: bytes) -> web.Response:
         try:
             record = record_in(soap.package(asked.xml, ("CLXX",)))
-            if asked.operation == "apply":
-                return await self._apply(request, asked, record, body)
+            if asked.operation in SHAPES:
+                return await self._take(request, asked, record, body)
             return self.answer(asked, "0", "成功", self.operation(asked.operation)(record))
         except Refused as refused:
             return self.answer(asked, refused.code, str(refused))
@@ -81,17 +81,13 @@ class SoapCity(Simulator):
         mac = hmac.digest(self._appsecret, f"{sid}{rid}{rtime}".encode(), hashlib.sha256)
         return None if hmac.compare_digest(base64.b64encode(mac), sign.encode()) else "签名错误"
 
-    async def _apply(
-        self, request: web.Request, asked: soap.Asked, record: dict[str, Any], body: bytes
-    ) -> web.Response:
+    async def _take(self, request: web.Request, asked: soap.Asked, record: dict[str, Any], body: bytes) -> web.Response:
         sha256 = digest(body)
-        self.books.deliver(str(record.get("YWLSH", "")), sha256)
-        for name, code in MISSING.items():
-            if not record.get(name):
-                raise Refused(code, f"{name}为空")
-        if found := shapes.wrong(APPLY, record):
+        if asked.operation == "apply":
+            self._look_at(record, sha256)
+        if found := shapes.wrong(SHAPES[asked.operation], record):
             raise soap.BadRequest(f"报文格式不正确: {found}")
-        if fault := self.control.fault_before_booking():
+        if fault := self.control.fault_before_booking(record.values()):
             return self._answer_fault(request, asked, fault)
         settings = self.settings
         if settings.slow_before_s:
@@ -101,6 +97,12 @@ class SoapCity(Simulator):
             await asyncio.sleep(settings.slow_after_s)
         later = self.control.fault_after_booking()
         return self._answer_fault(request, asked, later) if later else answer
+
+    def _look_at(self, record: Record, sha256: str) -> None:
+        self.books.deliver(str(record.get("YWLSH", "")), sha256)
+        for name, code in MISSING.items():
+            if not record.get(name):
+                raise Refused(code, f"{name}为空")
 
     def _answer_fault(self, request: web.Request, asked: soap.Asked, fault: Fault) -> web.Response:
         wait_s = self.settings.retry_after_s

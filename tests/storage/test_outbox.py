@@ -64,12 +64,22 @@ async def test_one_message_of_a_case_at_a_time(db: Database) -> None:
     await put(db, entry("second", case="c", sequence=2), entry("first", case="c"), entry("third", case="c", sequence=3))
     assert await claim(db, "a") == ["first"]
     async with db.transaction() as tx:
-        assert await outbox.claim_next(tx, "a", "c", NOW) is None
+        assert await outbox.claim_next(tx, "a", "c", "441300", NOW) is None
         await outbox.delete(tx, ["first"])
-        following = await outbox.claim_next(tx, "a", "c", NOW)
+        following = await outbox.claim_next(tx, "a", "c", "441300", NOW)
         assert following is not None
         assert following.message_id == "second"
-        assert await outbox.claim_next(tx, "a", "c", NOW) is None
+        assert await outbox.claim_next(tx, "a", "c", "441300", NOW) is None
+
+
+async def test_messages_of_a_case_to_two_cities_do_not_wait_for_each_other(db: Database) -> None:
+    await alive(db, "a", NOW + 1000)
+    await put(db, entry("first", case="c"), entry("report", case="c", sequence=2, city="441500"))
+    assert await claim(db, "a") == ["first"]
+    async with db.transaction() as tx:
+        await outbox.delete(tx, ["first"])
+        assert await outbox.claim_next(tx, "a", "c", "441300", NOW) is None, "it is for another city's lane"
+    assert await claim(db, "a", city="441500") == ["report"]
 
 
 async def test_a_held_message_blocks_its_case_until_a_person_acts(db: Database) -> None:

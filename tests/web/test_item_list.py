@@ -9,6 +9,7 @@ import pytest
 from gateway.domain.days import beijing_day
 from gateway.storage.catalogue import generation, load
 from gateway.wiring import now
+from schemas.message import OutboundMessage
 from schemas.service_item import ItemStatus
 from tests.gateways import Gateway
 from tests.storage.catalogues import CITY, code, good, put
@@ -111,7 +112,7 @@ async def test_a_message_is_built_again_from_the_pinned_revision(gateway: Gatewa
 
     [entry] = await outbox.page(gateway.services.db, None, "", 5)
     message = await gateway.services.load_message(entry)
-    assert message is not None
+    assert isinstance(message, OutboundMessage)
     [sent] = message.files
     assert (sent.material_code, bool(sent.material_name)) == (wanted, True)
 

@@ -1,7 +1,6 @@
 """办件接口: hand in an application; see what became of it."""
 
 import hashlib
-import re
 from typing import Any
 from uuid import UUID
 
@@ -12,24 +11,18 @@ from gateway.evidence.chain import timestamp
 from gateway.storage import cases
 from gateway.storage.intake import Intake, Taken
 from gateway.usecases import read_case, submit_application
-from gateway.usecases.submit_application import IntakeContext, Prepared
+from gateway.usecases.submit_application import Prepared
+from gateway.web.api.follow_ups import idempotency_key
 from gateway.web.endpoint import APPLICATION_ID, authenticate, json_body, json_response
 from gateway.wiring import Services, new_id, now
 from schemas.application import Warning as Hint
-from schemas.errors import IdempotencyMismatch, KeyMissing, RequestError
-
-_KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
+from schemas.errors import IdempotencyMismatch, RequestError
 
 
 async def submit(request: web.Request, services: Services) -> web.Response:
     """POST /v1/applications: 202 once the application is durable, with a signed receipt."""
     who = authenticate(request, services)
-    key = request.headers.get("Idempotency-Key", "")
-    if not _KEY.match(key):
-        raise KeyMissing(
-            "Send an Idempotency-Key header of 1 to 200 visible ASCII characters, the same on every retry.",
-            "请在 Idempotency-Key 请求头中提供 1–200 个可见 ASCII 字符，重试时保持不变。",
-        )
+    key = idempotency_key(request)
     raw = await json_body(request)
     warnings: tuple[Hint, ...] = ()
     try:
@@ -72,9 +65,15 @@ def _submitted(taken: Taken, warnings: tuple[Hint, ...]) -> dict[str, Any]:
 
 
 async def _take(services: Services, who: Principal, raw: bytes, key: str) -> tuple[Taken, tuple[Hint, ...]]:
-    context = IntakeContext(services.settings.city, services.catalogue, services.warnings, services.lease.owner)
     prepared = await submit_application.prepare(
-        services.db, context, who, raw, key=key, application_id=new_id(), message_id=new_id(), now=now()
+        services.db,
+        services.intake_context(),
+        who,
+        raw,
+        key=key,
+        application_id=new_id(),
+        message_id=new_id(),
+        now=now(),
     )
     if prepared.intake.outbox is None:
         taken = await services.intakes.put(prepared.intake)

@@ -26,7 +26,9 @@ async def take(request: web.Request, services: Services) -> web.Response:
         if not fresh:
             raise Unauthenticated("This nonce was used before.", "该随机数已使用过，疑似重放。")
         for report in callback.reports:
-            taken = await take_progress(tx, report, new_id=new_id(), now=moment)
+            taken = Taken.STRAY
+            if report.deciding_city in services.serves[city]:
+                taken = await take_progress(tx, report, new_id=new_id(), now=moment, told=services.told)
             if taken is Taken.STRAY:
                 raise NotFound("No case of this city has this number.", "该城市没有此编号的办件。")
             results.append(taken)

@@ -79,7 +79,7 @@ async def work(request: web.Request, services: Services) -> web.Response:
     async with services.db.transaction() as tx:
         case = await work_inbound.work(
             tx,
-            Office(city, services.profiles.get(city)),
+            Office(city, services.profiles.get(city), adapter=city in services.adapters, told=services.told),
             who,
             request.match_info["application_id"],
             action,

@@ -1,0 +1,271 @@
+"""对账差异: what differs between our cases and the deciding city's list of them, and what may be done about it.
+
+A line of the list that says less than the city has told us already is no difference: lists are made at some moment and
+reports overtake them. What a finding means and what to do is written down in docs/reconciliation.md.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.domain.lifecycle import ENDED, TRANSITIONS, Stage
+from gateway.domain.reconciliation_digest import compared, state_word
+from schemas.message import ListedCase, Outcome, Step
+
+
+class Kind(StrEnum):
+    """差异种类."""
+
+    MISSING_THERE = "missing_there"
+    """对方缺件: the city took it and does not list it."""
+    MISSING_HERE = "missing_here"
+    """我方缺件: the city lists a case we do not know as its own."""
+    NOT_SENT = "not_sent"
+    """未发出: it has waited here too long."""
+    STATE_DIFFERS = "state_differs"
+    """状态不符: the city is at another step, and never told us."""
+    NUMBER_DIFFERS = "number_differs"
+    """编号不符: the case has another number there."""
+    DOUBLED = "doubled"
+    """重复登记: the city has it twice."""
+    RESULT_MISSING = "result_missing"
+    """缺结果文件: the city decided and named files that are not here."""
+
+
+class Act(StrEnum):
+    """处理办法."""
+
+    RESEND = "RESEND"
+    """重新发送: the same message, under the same id."""
+    QUERY = "QUERY"
+    """再次查询: ask the city for it again."""
+    SETTLE = "SETTLE"
+    """人工处理: a person settles it with the city and says how."""
+    DISMISS = "DISMISS"
+    """不予处理: it is known and may stay so."""
+    NONE = "NONE"
+    """无需处理: it is being done."""
+
+
+LOCAL = frozenset({Kind.NOT_SENT, Kind.RESULT_MISSING})
+"""Found in our own books, whether or not the city can be compared."""
+DIGESTED = frozenset({Kind.MISSING_THERE, Kind.MISSING_HERE, Kind.STATE_DIFFERS})
+"""Excluded by equal digests."""
+_TARGETS: Mapping[Step, frozenset[Stage | None]] = {
+    step: frozenset(compared(target) for (_, taken), target in TRANSITIONS.items() if taken is step) for step in Step
+}
+_BEFORE_ARRIVAL = frozenset({Step.SUBMITTED, Step.RECEIVED, Step.PUSHED, Step.ARRIVED})
+"""A city that lists a case at one of these has it, and nothing has happened to it yet."""
+
+
+class Sending(StrEnum):
+    """在途情况 of the message with the application."""
+
+    NONE = "none"
+    READY = "ready"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class OurCase:
+    """What comparing needs of one case of ours."""
+
+    application_id: str
+    stage: Stage
+    outcome: Outcome | None = None
+    case_number: str | None = None
+    handed_over: bool = True
+    """Whether the city took it once, as far as we know."""
+    sending: Sending = Sending.NONE
+    waited_s: float = 0.0
+    """How long ago it was received here."""
+    last_code: str | None = None
+    """Why it waits."""
+    moved: bool = False
+    """Whether it changed here since the list was asked for."""
+    files_named: int = 0
+    """Result files the city told of."""
+    files_here: int = 0
+    fetching: bool = False
+    """Whether a result file is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened to a case, as far as we know."""
+
+    steps: frozenset[Step] = frozenset()
+    unanswered: bool = False
+    """Whether the last of it is a supplement or a withdrawal that the city took a long time ago, and no word since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """差异. `ours` and `theirs` are codes and numbers, never personal data; the same pair means the same difference."""
+
+    kind: Kind
+    application_id: str
+    ours: str | None = None
+    theirs: str | None = None
+    unanswered: bool = False
+    """状态不符 because our last message on the case had no effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """比对结果."""
+
+    differences: tuple[Difference, ...] = ()
+    behind: int = 0
+    """Lines that say less than the city has told us already."""
+
+
+@dataclass(slots=True)
+class _Found:
+    differences: list[Difference] = field(default_factory=list)
+    behind: int = 0
+
+
+def local_differences(cases: Iterable[OurCase], *, overdue_s: float) -> tuple[Difference, ...]:
+    """What our own books show: cases that wait here longer than `overdue_s`, results that never came."""
+    found: list[Difference] = []
+    for case in cases:
+        if not case.handed_over and case.stage is not Stage.WITHDRAWN and case.waited_s > overdue_s:
+            why = case.sending.value if case.last_code is None else f"{case.sending} {case.last_code}"
+            found.append(Difference(Kind.NOT_SENT, case.application_id, ours=why))
+        if case.files_here < case.files_named and not case.fetching:
+            found.append(
+                Difference(Kind.RESULT_MISSING, case.application_id, str(case.files_here), str(case.files_named))
+            )
+    return tuple(found)
+
+
+def odd_states(ours: Mapping[str, OurCase], lines: Iterable[ListedCase]) -> frozenset[str]:
+    """The cases whose stage is not that of their line: their history is needed to judge them."""
+    return frozenset(
+        str(line.application_id)
+        for line in lines
+        if (case := ours.get(str(line.application_id))) is not None and not _same_stage(case.stage, line.step)
+    )
+
+
+def compare(
+    ours: Mapping[str, OurCase],
+    lines: Sequence[ListedCase],
+    *,
+    expected: Collection[str],
+    histories: Mapping[str, History],
+) -> Compared:
+    """Hold the city's lines against our cases.
+
+    `ours` are all our cases of this city that the lines name, and those `expected` to be listed; a line of no case in
+    `ours` is one we do not know. `histories` has an entry for each of `odd_states`.
+    """
+    found = _Found()
+    by_case: dict[str, list[ListedCase]] = {}
+    for line in lines:
+        by_case.setdefault(str(line.application_id), []).append(line)
+    for application_id in expected:
+        case = ours[application_id]
+        if case.handed_over and application_id not in by_case:
+            found.differences.append(
+                Difference(Kind.MISSING_THERE, application_id, ours=state_word(case.stage, case.outcome))
+            )
+    for application_id, of_case in by_case.items():
+        known = ours.get(application_id)
+        if known is None:
+            theirs = ", ".join(sorted({line.case_number or "-" for line in of_case}))
+            found.differences.append(Difference(Kind.MISSING_HERE, application_id, theirs=theirs))
+        else:
+            _compare_case(known, of_case, histories.get(application_id, History()), found)
+    return Compared(tuple(found.differences), found.behind)
+
+
+def _compare_case(case: OurCase, lines: Sequence[ListedCase], history: History, found: _Found) -> None:
+    numbers = sorted({line.case_number or "-" for line in lines})
+    if len(numbers) > 1:
+        found.differences.append(Difference(Kind.DOUBLED, case.application_id, case.case_number, ", ".join(numbers)))
+        return
+    if case.case_number is not None and numbers[0] not in {"-", case.case_number}:
+        found.differences.append(Difference(Kind.NUMBER_DIFFERS, case.application_id, case.case_number, numbers[0]))
+    difference = _state_difference(case, lines[-1], history)
+    if difference is not None:
+        found.differences.append(difference)
+    elif not _same_stage(case.stage, lines[-1].step):
+        found.behind += 1
+
+
+def _state_difference(case: OurCase, line: ListedCase, history: History) -> Difference | None:
+    theirs = line.step.value if line.outcome is None else f"{line.step}/{line.outcome}"
+    difference = Difference(
+        Kind.STATE_DIFFERS, case.application_id, state_word(case.stage, case.outcome) or case.stage.value, theirs
+    )
+    if case.moved:
+        return None
+    if _same_stage(case.stage, line.step):
+        both = case.outcome is not None and line.outcome is not None
+        return difference if both and case.outcome is not line.outcome else None
+    if line.step in history.steps or line.step in _BEFORE_ARRIVAL:
+        if not history.unanswered:
+            return None
+        return Difference(difference.kind, case.application_id, difference.ours, theirs, unanswered=True)
+    return difference
+
+
+def _same_stage(stage: Stage, step: Step) -> bool:
+    seen = compared(stage)
+    if step in _BEFORE_ARRIVAL:
+        return seen in {None, Stage.ARRIVED}
+    return seen in _TARGETS[step]
+
+
+@dataclass(frozen=True, slots=True)
+class CityWays:
+    """What a city can do, of what matters for acting."""
+
+    duplicates: str
+    """idempotent, query_first or unsafe."""
+    told_again: bool = False
+    """Whether it tells its progress again when asked from an earlier point on."""
+
+
+def possible(difference: Difference, city: CityWays, *, stage: Stage | None) -> tuple[Act, ...]:
+    """The acts a person may choose; `stage` is where our case stands, None for one we do not have.
+
+    Never sent again: what an `unsafe` city may have booked, a case that has ended, and a supplement or withdrawal where
+    its repeat is not recognised.
+    """
+    acts = [act for act in (Act.RESEND, Act.QUERY) if _helps(act, difference, city, stage)]
+    return (*acts, Act.SETTLE, Act.DISMISS)
+
+
+def _helps(act: Act, difference: Difference, city: CityWays, stage: Stage | None) -> bool:
+    safe = city.duplicates != "unsafe"
+    rules: Mapping[tuple[Kind, Act], bool] = {
+        (Kind.MISSING_THERE, Act.RESEND): safe and stage is not None and stage not in ENDED,
+        (Kind.NOT_SENT, Act.RESEND): safe and stage is not None and stage not in ENDED,
+        (Kind.STATE_DIFFERS, Act.RESEND): city.duplicates == "idempotent" and difference.unanswered,
+        (Kind.MISSING_THERE, Act.QUERY): city.duplicates == "query_first",
+        (Kind.STATE_DIFFERS, Act.QUERY): city.told_again,
+        (Kind.RESULT_MISSING, Act.QUERY): True,
+    }
+    return rules.get((difference.kind, act), False)
+
+
+def suggest(difference: Difference, city: CityWays, *, stage: Stage | None, done: Collection[Act] = ()) -> Act:
+    """The act to begin with; what was `done` before and did not help is not suggested again.
+
+    A case the city has worked on and then lost is not simply sent again: a person asks first.
+    """
+    if difference.kind is Kind.NOT_SENT and (difference.ours or "").startswith(Sending.READY.value):
+        return Act.NONE
+    worked_on = difference.kind is Kind.MISSING_THERE and stage not in {Stage.PUSHED, Stage.ARRIVED}
+    for act in possible(difference, city, stage=stage):
+        if act not in done and not (act is Act.RESEND and worked_on) and not _asks_first(act, difference):
+            return act
+    return Act.SETTLE
+
+
+def _asks_first(act: Act, difference: Difference) -> bool:
+    """A lane asks by itself before it sends such a message again."""
+    return act is Act.QUERY and difference.kind is Kind.MISSING_THERE
