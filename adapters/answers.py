@@ -76,18 +76,15 @@ def judged(
 def _acted_on(
     verdict: Verdict, body: Any, headers: Mapping[str, str], now: datetime, submission: Submission | None
 ) -> Answer:
-    match verdict.meaning:
-        case "refused":
-            raise PartnerRefused(
-                "The partner city refuses the application.",
-                "对方城市不予接收该申请。",
-                **({} if verdict.partner_code is None else {"partner_code": verdict.partner_code}),
-            )
-        case "later":
-            told_s = verdict.retry_after_s
-            raise unavailable(retry_after_s(headers, now) if told_s is None else told_s)
-        case "unknown":
-            raise ambiguous() if submission is not None and submission.begun else undescribed()
+    if verdict.meaning == "refused":
+        raise PartnerRefused(
+            "The partner city refuses the message.", "对方城市不予接收该报文。", partner_code=verdict.partner_code
+        )
+    if verdict.meaning == "later":
+        told_s = verdict.retry_after_s
+        raise unavailable(retry_after_s(headers, now) if told_s is None else told_s)
+    if verdict.meaning == "unknown":
+        raise ambiguous() if submission is not None and submission.begun else undescribed()
     return Answer(verdict.meaning, None if body is _UNREADABLE else body)
 
 

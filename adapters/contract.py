@@ -105,6 +105,8 @@ class Callback:
     nonce: str
     expires_at: datetime
     reports: tuple[ProgressReport, ...]
+    reply: Mapping[str, Any] | None = None
+    """What to answer once it is stored; None = what `callback_reply` says."""
 
 
 @dataclass(frozen=True, slots=True)

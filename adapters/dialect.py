@@ -7,8 +7,9 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from adapters.expression_functions import Unmappable
-from adapters.expressions import Evaluate, ExpressionError, Tables, compile_expression
+from adapters.expressions import Evaluate, ExpressionError, Hooks, Tables, compile_expression
 from adapters.operations import Code, Meaning, ReportMap
+from adapters.trees import conditional, list_of, object_of
 from schemas.message import FollowUp, OutboundMessage, ProgressReport, Step
 from schemas.model import Model
 
@@ -49,14 +50,15 @@ class Dialect(Model):
 class Compiler:
     """编译器: turns what a profile says into functions; every error names its place."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, hooks: Hooks | None = None) -> None:
+        self._hooks: Hooks = {} if hooks is None else hooks
         self._tables: Tables = dialect.tables
         self._reverse: Tables = dialect.reversed_tables()
 
     def expression(self, text: str, place: Place) -> Evaluate:
         """One expression. Raises DialectError."""
         try:
-            return compile_expression(text, self._tables, self._reverse)
+            return compile_expression(text, self._tables, self._reverse, self._hooks)
         except ExpressionError as error:
             raise DialectError(place, error.message, error.message_zh) from None
 
@@ -71,39 +73,28 @@ class Compiler:
     def tree(self, tree: Any, place: Place) -> Evaluate:
         """A partner's object: a leaf is an expression, {each, object} a list, `name?` is left out when null.
 
-        Raises DialectError.
+        {when, then} is a part under a condition, with `else` or else null; {each, with, object} gives each element
+        values from outside it. Raises DialectError.
         """
         if isinstance(tree, str):
             return self.expression(tree, place)
         if not isinstance(tree, dict):
             raise DialectError(place, "must be an expression or an object", "应为表达式或对象")
-        if tree.keys() == {"each", "object"}:
+        if {"each", "object"} <= tree.keys() <= {"each", "object", "with"}:
             return self._each(tree, place)
-        always = [(name, self.tree(part, (*place, name))) for name, part in tree.items() if not name.endswith("?")]
-        maybe = [(name[:-1], self.tree(part, (*place, name))) for name, part in tree.items() if name.endswith("?")]
-        return _object(tuple(name.removesuffix("?") for name in tree), always, maybe)
+        if {"when", "then"} <= tree.keys() <= {"when", "then", "else"}:
+            other = self.tree(tree["else"], (*place, "else")) if "else" in tree else None
+            then = self.tree(tree["then"], (*place, "then"))
+            return conditional(self.tree(tree["when"], (*place, "when")), then, other)
+        return object_of([(name, self.tree(part, (*place, name))) for name, part in tree.items()])
 
     def _each(self, tree: Mapping[str, Any], place: Place) -> Evaluate:
         values = self.tree(tree["each"], (*place, "each"))
-        part = self.tree(tree["object"], (*place, "object"))
-        return lambda value: [part(one) for one in values(value) or ()]
-
-
-def _object(names: tuple[str, ...], always: list[tuple[str, Evaluate]], maybe: list[tuple[str, Evaluate]]) -> Evaluate:
-    if not maybe:
-        return lambda value: {name: part(value) for name, part in always}
-    parts, droppable = dict([*always, *maybe]), frozenset(name for name, _ in maybe)
-    ordered = [(name, parts[name], name in droppable) for name in names]
-
-    def build(value: Any) -> dict[str, Any]:
-        built = {}
-        for name, part, may_drop in ordered:
-            found = part(value)
-            if found is not None or not may_drop:
-                built[name] = found
-        return built
-
-    return build
+        outside = tree.get("with", {})
+        if not isinstance(outside, dict):
+            raise DialectError((*place, "with"), "must be an object of names", "应为名称与表达式的对象")
+        given = {name: self.tree(part, (*place, "with", name)) for name, part in outside.items()}
+        return list_of(values, self.tree(tree["object"], (*place, "object")), given)
 
 
 def message_words(message: OutboundMessage) -> dict[str, Any]:

@@ -6,9 +6,7 @@ the value itself: it may be a person's.
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -29,7 +27,8 @@ class Unmappable(Exception):
         self.message, self.message_zh = message, message_zh
 
 
-def _moment(text: Any) -> datetime:
+def moment_of(text: Any) -> datetime:
+    """The moment of an RFC 3339 time. Raises Unmappable for what is none, or has no offset."""
     try:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):
@@ -41,12 +40,12 @@ def _moment(text: Any) -> datetime:
 
 def epoch_ms(text: Any) -> int | None:
     """Milliseconds since 1970 of an RFC 3339 time."""
-    return None if text is None else (_moment(text) - _EPOCH) // _MILLISECOND
+    return None if text is None else (moment_of(text) - _EPOCH) // _MILLISECOND
 
 
 def compact_time(text: Any) -> str | None:
     """YYYYMMDDThhmmss in +08:00 of an RFC 3339 time."""
-    return None if text is None else _moment(text).astimezone(CHINA).strftime("%Y%m%dT%H%M%S")
+    return None if text is None else moment_of(text).astimezone(CHINA).strftime("%Y%m%dT%H%M%S")
 
 
 def from_epoch_ms(number: Any) -> str | None:
@@ -93,17 +92,3 @@ def json_bytes(value: Any) -> bytes:
 def json_text(value: Any) -> str:
     """The value as JSON in one line."""
     return json_bytes(value).decode()
-
-
-FUNCTIONS: Mapping[str, tuple[Callable[..., Any], int]] = MappingProxyType(
-    {
-        "epoch_ms": (epoch_ms, 1),
-        "compact_time": (compact_time, 1),
-        "from_epoch_ms": (from_epoch_ms, 1),
-        "from_compact_time": (from_compact_time, 1),
-        "json_text": (json_text, 1),
-        "joined": (joined, 2),
-        "default": (default, 2),
-    }
-)
-"""Name → function and number of arguments; lookup and reverse_lookup are bound to their tables when compiled."""

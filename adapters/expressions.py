@@ -5,20 +5,26 @@ leaves of an application costs four times as much as the functions made here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
-from adapters.expression_functions import FUNCTIONS, Unmappable
+from adapters.expression_functions import Unmappable
+from adapters.function_table import FUNCTIONS
+from adapters.time_functions import wrong_pattern
 
 Evaluate = Callable[[Any], Any]
 """求值: a value in, a value out; raises Unmappable."""
 Tables = Mapping[str, Mapping[str, str]]
 """代码表: ours → theirs, by the table's name."""
+Hooks = Mapping[str, Callable[..., Any]]
+"""钩子函数 by name, from the module a profile names; each raises Unmappable and nothing else."""
 
 _BUILT_IN = Functions()
+_NO_HOOKS: Hooks = MappingProxyType({})
 
 
 class ExpressionError(ValueError):
@@ -29,14 +35,14 @@ class ExpressionError(ValueError):
         self.message, self.message_zh = message, message_zh
 
 
-def compile_expression(text: str, tables: Tables, reverse: Tables) -> Evaluate:
+def compile_expression(text: str, tables: Tables, reverse: Tables, hooks: Hooks = _NO_HOOKS) -> Evaluate:
     """The function that `text` means. Raises ExpressionError for what does not parse or names an unknown table."""
     try:
         tree = jmespath.compile(text).parsed
     except JMESPathError as error:
         reason = str(error).splitlines()[0]
         raise ExpressionError(f"not a JMESPath expression: {reason}", "不是有效的JMESPath表达式") from None
-    return _Compiler(tables, reverse).compile(tree)
+    return _Compiler(tables, reverse, hooks).compile(tree)
 
 
 def is_false(value: object) -> bool:
@@ -99,8 +105,8 @@ def _projected(values: Any, step: Evaluate) -> list[Any] | None:
 class _Compiler:
     """One expression's tree to functions; nodes that profiles do not need are refused, not guessed."""
 
-    def __init__(self, tables: Tables, reverse: Tables) -> None:
-        self._tables, self._reverse = tables, reverse
+    def __init__(self, tables: Tables, reverse: Tables, hooks: Hooks) -> None:
+        self._tables, self._reverse, self._hooks = tables, reverse, hooks
 
     def compile(self, node: Mapping[str, Any]) -> Evaluate:
         make: Callable[[Mapping[str, Any]], Evaluate] | None = getattr(self, f"_{node['type']}", None)
@@ -201,6 +207,10 @@ class _Compiler:
         name, arguments = node["value"], node["children"]
         if name in ("lookup", "reverse_lookup"):
             return self._lookup(name, arguments)
+        if name == "hook":
+            return self._hook(arguments)
+        if name in ("format_time", "parse_time"):
+            _check_pattern(name, arguments)
         parts = [self.compile(child) for child in arguments]
         if name in FUNCTIONS:
             function, count = FUNCTIONS[name]
@@ -211,6 +221,16 @@ class _Compiler:
             raise ExpressionError(f"there is no function {name}", f"没有函数{name}")
         return _call_built_in(name, parts)
 
+    def _hook(self, arguments: Sequence[Mapping[str, Any]]) -> Evaluate:
+        if not arguments or arguments[0]["type"] != "literal":
+            raise ExpressionError("write hook('name', …)", "应写作hook('函数名', …)")
+        name = arguments[0]["value"]
+        function = self._hooks.get(name) if isinstance(name, str) else None
+        if function is None:
+            raise ExpressionError(f"the hook module has no function {name!r}", f"钩子模块中没有函数“{name}”")
+        parts = [self.compile(child) for child in arguments[1:]]
+        return lambda value: function(*[part(value) for part in parts])
+
     def _lookup(self, name: str, arguments: Sequence[Mapping[str, Any]]) -> Evaluate:
         if len(arguments) != 2 or arguments[0]["type"] != "literal":
             raise ExpressionError(f"write {name}('table', value)", f"应写作{name}('代码表', 值)")
@@ -220,6 +240,15 @@ class _Compiler:
             raise ExpressionError(f"there is no table {table_name!r}", f"没有名为“{table_name}”的代码表")
         key = self.compile(arguments[1])
         return lambda value: _found(table, table_name, key(value))
+
+
+def _check_pattern(name: str, arguments: Sequence[Mapping[str, Any]]) -> None:
+    """A pattern that does not say which moment is meant is told before any message is."""
+    if len(arguments) != 3 or any(argument["type"] != "literal" for argument in arguments[1:]):
+        raise ExpressionError(f"write {name}(value, 'pattern', 'zone')", f"应写作{name}(值, '格式', '时区')")
+    wrong = wrong_pattern(arguments[1]["value"], arguments[2]["value"], reads=name == "parse_time")
+    if wrong is not None:
+        raise ExpressionError(*wrong)
 
 
 def _found(table: Mapping[str, str], name: str, key: Any) -> str | None:

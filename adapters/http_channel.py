@@ -10,8 +10,10 @@ from yarl import URL
 from adapters.answers import Answer, read_answer
 from adapters.contract import AdapterContext
 from adapters.faults import Submission, check_status, map_http_faults
+from adapters.hooks import HookRequest, secrets_for
 from adapters.judging import Judge
-from adapters.operations import Auth, OAuth2Auth, RecipeAuth
+from adapters.links import LinkSession
+from adapters.operations import Auth, HookAuth, OAuth2Auth, RecipeAuth
 from adapters.profile import CityProfile, Duplicates
 from adapters.rate_limit import RateLimit
 from adapters.request_body import Request
@@ -35,6 +37,7 @@ class Channel:
     ) -> None:
         self._limits, self._auth, self._context, self._judge = profile.limits, auth, context, judge
         self._rate = RateLimit(profile.limits.per_second)
+        self._hooks = profile.hook_functions()
         self._charset = "utf-8" if profile.rest is None else profile.rest.charset
         # on a kept-alive connection the city may close just then, a send looks unclear: costly where it is unsafe
         self._fresh_connections = profile.duplicates is Duplicates.UNSAFE
@@ -53,7 +56,7 @@ class Channel:
             sent = self.send(request.url, body, request.headers, submission, method=request.method)
             async with sent as response:
                 return await self._read(response, judge, submission)
-        digests = await body.digests() if isinstance(self._auth, RecipeAuth) else None
+        digests = await body.digests() if isinstance(self._auth, RecipeAuth | HookAuth) else None
         try:
             async with self.send(
                 request.url, body.chunks(), request.headers, submission, method=request.method, body_digest=digests
@@ -79,7 +82,7 @@ class Channel:
         await self._rate.turn()
         if body_digest is None:
             body_digest = digests_of(body if isinstance(body, bytes) else b"")
-        signed = await self._signed(method, url, headers, body_digest)
+        signed = await self._signed(method, url, headers, body_digest, body if isinstance(body, bytes) else None)
         session = self._session()
         if submission is not None:
             submission.begun = True
@@ -94,19 +97,28 @@ class Channel:
                 async with self.send(url, b"", _NOTHING, method="GET") as response:
                     return await self._read(response, self._judge, None)
 
-    async def stream(self, request: Request) -> AsyncIterator[bytes]:
-        """A file's bytes; more than `limits.max_file_bytes` is PartnerProtocol. The limit of time is per chunk."""
+    async def stream(self, request: Request, link: LinkSession | None = None) -> AsyncIterator[bytes]:
+        """A file's bytes; more than `limits.max_file_bytes` is PartnerProtocol. The limit of time is per chunk.
+
+        With `link` nothing of ours is shown: no signature, no certificate.
+        """
         body = request.body if isinstance(request.body, bytes) else b""
+        signed: Mapping[str, str] = {}
         with map_http_faults():
             async with asyncio.timeout(self._limits.timeout_s):
                 await self._rate.turn()
-                signed = await self._signed(request.method, request.url, request.headers, digests_of(body))
-                response = await self._session().request(
+                if link is None:
+                    signed = await self._signed(request.method, request.url, request.headers, digests_of(body), body)
+                    session = self._session()
+                else:
+                    session = await link.session_for(request.url)
+                response = await session.request(
                     request.method, request.url, data=body or None, headers=signed, allow_redirects=False
                 )
         left_bytes = self._limits.max_file_bytes
         try:
-            self._check_token(response, signed)
+            if link is None:
+                self._check_token(response, signed)
             check_status(response.status, response.headers, self._context.now())
             while chunk := await self._next_chunk(response):
                 left_bytes -= len(chunk)
@@ -132,17 +144,32 @@ class Channel:
                 return await response.content.read(_CHUNK_BYTES)
 
     async def _signed(
-        self, method: str, url: URL, headers: Mapping[str, str], body_digest: Callable[[str], str]
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body_digest: Callable[[str], str],
+        body: bytes | None,
     ) -> dict[str, str]:
         try:
             if self._auth is None:
                 return dict(headers)
             if isinstance(self._auth, OAuth2Auth):
                 return {_AUTHORIZATION: f"Bearer {await self._tokens().token()}", **headers}
+            if isinstance(self._auth, HookAuth):
+                return {**self._by_hook(self._auth, method, url, body_digest, body), **headers}
             request = SignedRequest(method, url.raw_path, url.raw_query_string, body_digest)
             return {**sign(self._auth, self._context, request), **headers}
         except KeyError as error:
             raise not_configured(error) from None
+
+    def _by_hook(
+        self, auth: HookAuth, method: str, url: URL, body_digest: Callable[[str], str], body: bytes | None
+    ) -> dict[str, str]:
+        secret = secrets_for(auth.secrets, self._context.secret)
+        now, nonce = self._context.now(), self._context.nonce()
+        path, query = url.raw_path, url.raw_query_string
+        return self._hooks.sign(HookRequest(method, path, query, body, body_digest, now, nonce, secret))
 
     def _tokens(self) -> TokenHolder:
         if self._holder is None:

@@ -261,7 +261,15 @@ class OAuth2Auth(Model):
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10
 
 
+class HookAuth(Model):
+    """钩子签名: by `sign` of the profile's hook module; outbound only."""
+
+    scheme: Literal["hook"]
+    secrets: tuple[SecretName, ...] = ()
+    """Those the module may ask for."""
+
+
 InboundAuth = Annotated[TifAuth | NationalExchangeAuth | RecipeAuth, Field(discriminator="scheme")]
 """鉴权方式 of a partner's calls to us."""
-Auth = Annotated[TifAuth | NationalExchangeAuth | RecipeAuth | OAuth2Auth, Field(discriminator="scheme")]
+Auth = Annotated[TifAuth | NationalExchangeAuth | RecipeAuth | OAuth2Auth | HookAuth, Field(discriminator="scheme")]
 """鉴权方式."""

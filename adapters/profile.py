@@ -9,27 +9,30 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from adapters.dialect import Compiler, Dialect, DialectError, Reports
 from adapters.examples import Examples
 from adapters.exchange_calls import ExchangeCalls
 from adapters.exchange_operations import ExchangeOperations
+from adapters.hooks import Hooks, load_hooks
 from adapters.manual_calls import ManualCalls
 from adapters.manual_operations import ManualOperations
 from adapters.normalization.dialect_file import FOLDER, load_dialects, resolve
 from adapters.normalization.item_dialect import ItemDialect
 from adapters.operations import (
     Auth,
+    HookAuth,
     InboundAuth,
     NationalExchangeAuth,
     ReportMap,
     TifAuth,
+    Tree,
 )
 from adapters.peer_operations import PeerOperations
 from adapters.profile_file import read_profile_file
 from adapters.rest_calls import RestCalls
-from adapters.rest_operations import RestOperations
+from adapters.rest_operations import Charset, RestOperations
 from adapters.sftp_calls import SftpCalls
 from adapters.sftp_operations import SftpOperations
 from adapters.soap_calls import SoapCalls
@@ -110,6 +113,10 @@ class Inbound(Model):
     """How far its clock may be from ours."""
     reply: dict[str, Any] = Field(default_factory=dict)
     """What it expects for a callback that was taken."""
+    echo: Tree = Field(default_factory=dict)
+    """Added to `reply`: expressions over the callback (`body`) and `now`."""
+    charset: Charset = "utf-8"
+    """Of its callbacks; replies are UTF-8."""
     keys: tuple[dict[str, Any], ...] = ()
     """Public JWKs that sign the city's own tokens for our API."""
 
@@ -140,6 +147,8 @@ class CityProfile(Model):
     """办件编号格式, where numbers are given by this gateway."""
     auth: Auth | None = None
     inbound: Inbound | None = None
+    hooks: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}\.py$")] | None = None
+    """钩子模块: a file beside the profile, for what the profile cannot say; see adapters/hooks.py."""
     dialect: Dialect = Dialect()
     reports: dict[str, ReportMap] = Field(default_factory=dict)
     rest: RestOperations | None = None
@@ -183,7 +192,8 @@ class CityProfile(Model):
         ):
             raise ValueError("auth_header需要tif或national_exchange / auth_header needs tif or national_exchange")
         called = self.rest or self.soap or self.sftp_batch
-        if self.duplicates is Duplicates.QUERY_FIRST and (called is None or called.query is None):
+        asked_here = self.duplicates is Duplicates.QUERY_FIRST and self.via is None
+        if asked_here and (called is None or called.query is None):
             raise ValueError("query_first需要query操作 / query_first needs a query operation")
         if missing := sorted(self._needed_reports() - self.reports.keys()):
             raise ValueError(f"reports缺少{missing} / reports lacks {missing}")
@@ -221,7 +231,11 @@ class CityProfile(Model):
 
     def compiler(self) -> Compiler:
         """For the dialect's expressions."""
-        return Compiler(self.dialect)
+        return Compiler(self.dialect, self.hook_functions().functions)
+
+    def hook_functions(self) -> Hooks:
+        """What the hook module defines; nothing without one. Raises DialectError."""
+        return Hooks() if self.hooks is None else load_hooks(Path(self.hooks))
 
     def compiled_reports(self, compiler: Compiler) -> dict[str, Reports]:
         """Every entry of `reports`, ready to read. Raises DialectError."""
@@ -247,6 +261,8 @@ def load_profile(
         raise file.first_fault(error) from None
     if profile.soap is not None:
         profile = profile.model_copy(update={"soap": profile.soap.beside(path)})
+    if profile.hooks is not None:
+        profile = profile.model_copy(update={"hooks": str(path.parent / profile.hooks)})
     try:
         compile_everything(profile)
     except DialectError as error:
@@ -261,7 +277,11 @@ def load_profile(
 def compile_everything(profile: CityProfile) -> None:
     """Raises DialectError for the first expression that does not compile."""
     compiler = profile.compiler()
+    if isinstance(profile.auth, HookAuth) and profile.hook_functions().signer is None:
+        raise DialectError(("auth", "scheme"), "the hook module defines no sign(request)", "钩子模块没有定义sign(request)")
     profile.compiled_reports(compiler)
+    if profile.inbound is not None:
+        compiler.tree(profile.inbound.echo, ("inbound", "echo"))
     if profile.rest is not None:
         RestCalls(profile.rest, compiler, profile.reports)
     if profile.soap is not None:

@@ -16,9 +16,11 @@ from adapters.contract import AdapterContext, Callback, CallbackRequest, Collect
 from adapters.dialect import follow_up_words, message_words
 from adapters.faults import Submission, map_http_faults, undescribed
 from adapters.http_channel import Channel
+from adapters.links import Links, LinkSession
 from adapters.listing import MOST_ROWS, day_words
 from adapters.profile import CityProfile
 from adapters.reading import read_rows
+from adapters.request_body import Request
 from adapters.rest_calls import RestCalls, RestOperation
 from adapters.rest_steps import Preparation, Words
 from adapters.uploads import check_sizes
@@ -43,6 +45,7 @@ class RestAdapter:
         compiler = profile.compiler()
         self._calls = RestCalls(profile.rest, compiler, profile.reports)
         self._channel = Channel(profile, profile.auth, context, self._calls.answers)
+        self._links, self._link_session = Links(profile.rest), LinkSession(profile.rest)
         self.reports = profile.compiled_reports(compiler)
         self._callbacks = CallbackReader(profile, context, self.reports.get("callback"))
 
@@ -110,7 +113,13 @@ class RestAdapter:
         """Nothing to do: the cursor says what we have."""
 
     async def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
-        """A result file as it comes."""
+        """A result file as it comes, by a call or by the link that the city gave."""
+        if (url := self._links.leads_to(file.reference)) is not None:
+            request = Request("GET", url, {}, b"")
+            link = None if self._links.is_home(url) else self._link_session
+            async for chunk in self._channel.stream(request, link):
+                yield chunk
+            return
         download = self._calls.download
         if download is None:
             raise undescribed("download call", "下载接口")
@@ -137,6 +146,7 @@ class RestAdapter:
     async def close(self) -> None:
         """Release connections."""
         await self._channel.close()
+        await self._link_session.close()
 
     async def _ask(self, operation: RestOperation | None, words: Words) -> Answer:
         """A question; it may be repeated, so a lost answer is PartnerUnavailable."""

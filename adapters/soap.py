@@ -89,18 +89,25 @@ class SoapAdapter:
         if listing is None or listed is None:
             raise undescribed("listing for reconciliation", "对账清单接口")
         cases: list[ListedCase] = []
-        cursor, words = listing.start, day_words(day) | {"limit": listing.limit}
-        while True:
-            answer = await self._ask(self._calls.listing, words | {"cursor": cursor})
-            rows, following = part(self._calls.listing_rows, answer), part(self._calls.listing_next, answer)
-            if not isinstance(rows, list) or len(cases) + len(rows) > MOST_ROWS:
-                raise undescribed("listing for reconciliation", "对账清单")
+        words = day_words(day) | {"limit": listing.limit, "cursor": listing.start}
+        more = True
+        while more:
+            rows, following = await self._listed_rows(words)
             cases += listed.read(rows)
-            if following is None or len(rows) < listing.limit:
-                return tuple(cases)
-            if str(following) == cursor:  # the same page for ever
+            more = following is not None and len(rows) >= listing.limit
+            if len(cases) > MOST_ROWS or (more and following == words["cursor"]):  # without end
                 raise undescribed("listing for reconciliation", "对账清单")
-            cursor = str(following)
+            words["cursor"] = following
+        return tuple(cases)
+
+    async def _listed_rows(self, words: dict[str, Any]) -> tuple[list[Any], str | None]:
+        """A page, and where the next one begins; null where the profile says that there is but one."""
+        answer = await self._ask(self._calls.listing, words)
+        rows, following = part(self._calls.listing_rows, answer), part(self._calls.listing_next, answer)
+        paged = self._soap.listing is not None and self._soap.listing.next is not None
+        if not isinstance(rows, list) or (paged and following is None):
+            raise undescribed("listing for reconciliation", "对账清单")
+        return rows, None if following is None else str(following)
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the message by our reference."""

@@ -12,7 +12,7 @@ from adapters.answers import Answer, judged, whole
 from adapters.contract import AdapterContext
 from adapters.faults import Submission, check_status, lost, retry_after_s, unavailable, unreadable
 from adapters.http_channel import Channel, not_configured
-from adapters.operations import NationalExchangeAuth, RecipeAuth, TifAuth
+from adapters.operations import HookAuth, NationalExchangeAuth, RecipeAuth, TifAuth
 from adapters.profile import CityProfile
 from adapters.signing import SignedRequest, digests_of, sign
 from adapters.soap_body import Contents, SoapBody
@@ -52,7 +52,7 @@ class SoapChannel:
         body = SoapBody([sent]) if contents is None else contents.body(sent)
         headers = self._definition.http_headers(request.operation, self._soap.xml.envelope)
         headers["Content-Length"] = str(body.size_bytes)
-        digests = await body.digests() if isinstance(self._auth, RecipeAuth) else None
+        digests = await body.digests() if isinstance(self._auth, RecipeAuth | HookAuth) else None
         try:
             async with self._channel.send(self._url, body.data(), headers, submission, body_digest=digests) as response:
                 return await self._read(response, request, submission)

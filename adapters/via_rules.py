@@ -1,6 +1,6 @@
 """枢纽规则: what a city behind a hub may say, and which profiles can be hubs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ HUBS = frozenset({"rest", "soap", "exchange_database", "sftp_batch"})
 def check_alone(profile: "CityProfile") -> None:
     """The profile by itself; ValueError with "中文 / english" for what is the hub's to say."""
     if (profile.via is not None) is not (profile.transport == "via"):
-        raise ValueError("transport为via时须写via，且仅此时可写 / `via` is written where, and only where, transport is via")
+        raise ValueError(
+            "transport为via时须写via，且仅此时可写 / `via` is written where, and only where, transport is via"
+        )
     if profile.via is None:
         return
     if profile.via == profile.code:
@@ -36,18 +38,21 @@ def fault_among(profile: "CityProfile", profiles: Mapping[str, "CityProfile"]) -
     hub = profiles.get(profile.via)
     if hub is None:
         return f"there is no profile {profile.via}", f"没有{profile.via}的配置"
+    return next(_faults_between(profile, hub), None)
+
+
+def _faults_between(profile: "CityProfile", hub: "CityProfile") -> Iterator[tuple[str, str]]:
     if hub.via is not None:
-        return f"{hub.code} is itself behind a hub", f"{hub.code}本身也经由枢纽，不能再作枢纽"
+        yield f"{hub.code} is itself behind a hub", f"{hub.code}本身也经由枢纽，不能再作枢纽"
     if hub.transport not in HUBS:
-        return f"{hub.transport} cannot be a hub: {', '.join(sorted(HUBS))}", f"通信方式{hub.transport}不能作枢纽"
-    if any("deciding_city" not in one.model_fields_set for one in hub.reports.values()):
-        return (
+        yield f"{hub.transport} cannot be a hub: {', '.join(sorted(HUBS))}", f"通信方式{hub.transport}不能作枢纽"
+    if any(one.deciding_city is None for one in hub.reports.values()):
+        yield (
             f"a report of hub {hub.code} lacks deciding_city: which city it is about",
             f"枢纽{hub.code}的reports缺少deciding_city，无法区分城市",
         )
     if profile.duplicates == "query_first" and hub.duplicates != "query_first":
-        return "query_first, but the hub is not asked first", "query_first与枢纽的duplicates不符"
-    return None
+        yield "query_first, but the hub is not asked first", "query_first与枢纽的duplicates不符"
 
 
 def served(profiles: Mapping[str, "CityProfile"]) -> dict[str, frozenset[str]]:

@@ -18,9 +18,11 @@ from gateway.delivery.attempt import Policy, Sendable
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.collection import Collector
 from gateway.delivery.fetching import fetch
+from gateway.delivery.fetching_messages import MessageFetcher, source_of
 from gateway.delivery.lane import Lane, LaneTools, NotYet
 from gateway.delivery.lease import Lease
 from gateway.delivery.outcome import Delivered
+from gateway.delivery.peers import Peers, PeerTools
 from gateway.delivery.reconciling import Reconciler
 from gateway.delivery.worker import Worker
 from gateway.domain.backoff import DEFAULT_DELAYS_S
@@ -94,6 +96,8 @@ class Services:
     signer: ReceiptSigner = field(init=False)
     worker: Worker = field(init=False)
     collectors: list[Collector] = field(init=False)
+    peers: Peers = field(init=False)
+    fetchers: list[MessageFetcher] = field(init=False)
     reconciler: Reconciler = field(init=False)
     ready: bool = False
 
@@ -116,6 +120,18 @@ class Services:
         """End the signing process, if there is one."""
         self.signer.close()
 
+    def peer_tools(self) -> PeerTools:
+        """What taking the cases of peers needs."""
+        return PeerTools(
+            db=self.db,
+            intakes=self.intakes,
+            intake_context=self.intake_context,
+            new_id=new_id,
+            now=now,
+            poke=self.worker.poke,
+            count=lambda direction: self.metrics.accepted.labels(direction).inc(),
+        )
+
     def intake_context(self) -> submit_application.IntakeContext:
         """What preparing an application needs besides the application."""
         return submit_application.IntakeContext(
@@ -130,11 +146,6 @@ class Services:
     def hubs(self) -> frozenset[str]:
         """Profiles through whose interface others are reached."""
         return frozenset(adapter.profile.via for adapter in self.adapters.values() if adapter.profile.via is not None)
-
-    def reconciling(self) -> Reconciling:
-        """What comparing our books with a city's needs."""
-        overdue_s = self.settings.reconcile_overdue_h * 3600
-        return Reconciling(self.db, self.adapters, self.settings.city, new_id, now, overdue_s, overdue_s)
 
     def carries(self, city: str) -> bool:
         """Whether messages go to this city by a lane."""
@@ -201,7 +212,8 @@ class Services:
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             # PostgreSQL takes two groups at once, so that one is prepared while the other is written
-            for commits in (self.intakes, self.completions, self.starts) * (1 if self.db.name == "sqlite" else 2):
+            groups = (self.intakes, self.completions, self.starts, self.peers.nonces)
+            for commits in groups * (1 if self.db.name == "sqlite" else 2):
                 group.create_task(commits.run(), name="group-commit")
             if isinstance(self.db, SqliteDatabase):
                 group.create_task(self.db.run_checkpoints(ended), name="checkpoints")
@@ -212,10 +224,12 @@ class Services:
                 for collector in self.collectors:
                     group.create_task(collector.run(stop), name=f"collect-{collector.adapter.profile.code}")
                 group.create_task(self.reconciler.run(stop), name="reconcile")
+                for fetcher in self.fetchers:
+                    group.create_task(fetcher.run(stop), name=f"messages-{fetcher.city}")
                 await self.worker.run(stop, grace_s=self.settings.grace_s)
             await stop.wait()
             self.ready = False
-            for commits in (self.intakes, self.completions, self.starts):
+            for commits in groups:
                 commits.close()
             ended.set()
 
@@ -231,7 +245,9 @@ class Services:
                     log.warning("refresh.failed", error=type(error).__name__)
 
 
-def adapter_context(settings: Settings | None = None, tray: StoredTray | None = None) -> AdapterContext:
+def adapter_context(
+    settings: Settings | None = None, tray: StoredTray | None = None, files: FileStore | None = None
+) -> AdapterContext:
     """What adapters are handed; commands that speak to no peer and leave nothing need neither argument."""
     return AdapterContext(
         now=now,
@@ -241,6 +257,7 @@ def adapter_context(settings: Settings | None = None, tray: StoredTray | None = 
         tray=tray,
         city="445200" if settings is None else settings.city,
         pdf_font=None if settings is None else settings.pdf_font,
+        files=files,
     )
 
 
@@ -312,9 +329,8 @@ async def _build_delivery(services: Services) -> None:
         if city in known:
             _, _, breaker.failures, breaker.opened_at_ms, breaker.retry_at_ms = known[city]
         policy = _policy(adapter.profile, settings)
-        lanes[city] = Lane(
-            adapter, policy, breaker, tools, capacity=settings.lane_capacity, places=places.get(adapter.profile.via or city)
-        )
+        shared = places.get(adapter.profile.via or city)
+        lanes[city] = Lane(adapter, policy, breaker, tools, capacity=settings.lane_capacity, places=shared)
     services.worker = Worker(services.db, lanes, services.lease, now_ms, sweep_s=settings.sweep_s)
     services.collectors = [
         Collector(
@@ -332,9 +348,31 @@ async def _build_delivery(services: Services) -> None:
         for adapter in services.adapters.values()
         if adapter.profile.collection is not None
     ]
-    services.reconciler = Reconciler(
-        services.reconciling(), lambda: services.lease.owner, settings.reconcile_at, settings.reconcile_days
-    )
+    overdue_s = settings.reconcile_overdue_h * 3600
+    given = Reconciling(services.db, services.adapters, settings.city, new_id, now, overdue_s, services.serves)
+    turn = settings.reconcile_at, settings.reconcile_days
+    services.reconciler = Reconciler(given, lambda: services.lease.owner, *turn)
+
+
+def _message_fetchers(services: Services) -> list[MessageFetcher]:
+    """One for each peer that leaves its messages for us."""
+    return [
+        MessageFetcher(
+            db=services.db,
+            store=services.store,
+            source=source,
+            city=city,
+            peers=services.peers,
+            carried=services.carries,
+            owner=lambda: services.lease.owner,
+            new_id=new_id,
+            now=now,
+            every_s=adapter.profile.collection.every_s,
+            max_file_bytes=services.settings.max_file_bytes,
+        )
+        for city, adapter in services.adapters.items()
+        if (source := source_of(adapter)) is not None and adapter.profile.collection is not None
+    ]
 
 
 def _is_called(profile: CityProfile, settings: Settings) -> bool:
@@ -358,7 +396,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         db = await _open_database(settings, stack)
         profiles = read_profiles(settings.profiles)
         store = FileStore(settings.data_dir / "files")
-        context = adapter_context(settings, StoredTray(db, store, now_ms))
+        context = adapter_context(settings, StoredTray(db, store, now_ms), store)
         adapters = build_adapters(profiles, context, called=lambda profile: _is_called(profile, settings))
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
@@ -375,6 +413,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         stack.callback(services.close_signer)
         await _build_delivery(services)
+        services.peers = Peers(settings.city, profiles, context, services.peer_tools())
+        services.fetchers = _message_fetchers(services)
         await services.refresh()
         if settings.lanes:
             await lease.take_over()

@@ -166,8 +166,8 @@ class Acknowledgement(Model):
 class RemoteFile(Model):
     """对方文件: a result file that is still with the partner."""
 
-    reference: ShortText
-    """What the adapter's `fetch` needs to get it."""
+    reference: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    """What the adapter's `fetch` needs to get it: the partner's number, or its address."""
     name: ShortText
     size_bytes: Annotated[int, Field(ge=0)] | None = None
     sha256: Sha256Hex | None = None

@@ -13,7 +13,19 @@ _HELP = "通办网关 the gateway that carries government service applications (
 app = App(name="tongban", help=_HELP, version="0.1.0", help_format="plaintext")
 for name in ("serve", "seed", "demo", "normalize", "conformance"):
     app.command(f"gateway.cli.{name}:{name}", name=name)
-for name in ("keys", "token", "inbound", "outbox", "cities", "catalogue", "items", "bench"):
+for name in (
+    "keys",
+    "token",
+    "inbound",
+    "outbox",
+    "cities",
+    "catalogue",
+    "items",
+    "manual",
+    "reconcile",
+    "bench",
+    "simulate",
+):
     app.command(f"gateway.cli.{name}:app", name=name)  # by its place: a command imports what it needs, no other does
 
 

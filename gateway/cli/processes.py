@@ -34,6 +34,8 @@ SIMULATED = {
 """City → module of tests/simulators that plays it; 445200 is our own city's back office."""
 PARTNERS = {city: module for city, module in SIMULATED.items() if city != "445200"}
 """Those that decide what we collect."""
+BY_HAND = {"360700": "ganzhou"}
+"""Cities without a system → module of the robot clerk that works our worklist; it needs a gateway to begin."""
 
 
 @dataclass(slots=True)
@@ -112,6 +114,19 @@ async def simulated_cities(
             command += ["--port", "0", "--pace", pace, *_options(city, module, parties)]
             started = await stack.enter_async_context(process(module, command, {}, log))
             _note(city, parties, await _ready(module, started, log))
+        yield
+
+
+@asynccontextmanager
+async def robot_clerks(parties: Parties, url: str, token: str, *, pace: str = "0.3") -> AsyncIterator[None]:
+    """Start the clerks of BY_HAND against the gateway at `url`, each with a clerk's token of our own city."""
+    async with AsyncExitStack() as stack:
+        for city, module in BY_HAND.items():
+            log = parties.folder / f"{module}-{city}.log"
+            command = [sys.executable, "-m", f"tests.simulators.{module}", "--books", str(parties.books(city))]
+            command += ["--port", "0", "--pace", pace, "--gateway", url, "--token", token]
+            started = await stack.enter_async_context(process(module, command, {}, log))
+            parties.urls[city] = str((await _ready(module, started, log))["url"])
         yield
 
 

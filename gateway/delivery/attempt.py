@@ -4,6 +4,8 @@ After an unclear send the profile's `duplicates` decides: idempotent → send ag
 and send again only if it says it has nothing and can no longer book the earlier one (`settle_s`); unsafe → a person.
 A city can only be asked about applications: an unclear supplement or withdrawal goes to a person unless the city is
 idempotent. Progress told to a peer may always be told again.
+
+A city that asks for patience (Retry-After) works: such a try uses up none of the message's tries and is no failure.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from dataclasses import dataclass, replace
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from adapters.contract import Adapter, FileSource
-from gateway.delivery.outcome import Deferred, Delivered, Held, Outcome
+from gateway.delivery.outcome import Contact, Deferred, Delivered, Held, Outcome
 from gateway.domain.backoff import DEFAULT_DELAYS_S, next_delay
 from schemas.errors import CrossCityError, PartnerAmbiguous, PartnerRefused, PartnerUnavailable
 from schemas.message import Acknowledgement, FollowUp, OutboundMessage, ProgressReport
@@ -21,6 +23,8 @@ from schemas.message import Acknowledgement, FollowUp, OutboundMessage, Progress
 _QUICK_TRIES = 2
 _GUARD_S = 5.0
 """An adapter keeps its own time limit; this much later it is cut off."""
+_LONGEST_PATIENCE_S = 60.0
+"""A Retry-After is honoured up to here; after that a single message asks again."""
 
 
 Sendable = OutboundMessage | FollowUp | ProgressReport
@@ -126,31 +130,63 @@ async def _before_resend(
     try:
         async with asyncio.timeout(policy.timeout_s + _GUARD_S):
             found = await adapter.find(message)
-    except (TimeoutError, CrossCityError) as error:
-        code = error.code if isinstance(error, CrossCityError) else "partner.unavailable"
-        detail = "The partner could not be asked whether it has the message."
-        wait_s = next_delay(tries + 1, jitter=jitter, delays_s=policy.delays_s)
-        if wait_s is None:
-            return Held(code, f"Out of tries. {detail}", unclear=True)
-        return Deferred(wait_s, code, detail, unclear=True, sent=False)
+    except TimeoutError:
+        silent = PartnerUnavailable("The partner did not answer in time.", "对方未在时限内应答。")
+        return _not_asked(silent, policy, tries=tries, jitter=jitter)
+    except CrossCityError as error:
+        return _not_asked(error, policy, tries=tries, jitter=jitter)
     if found is not None:
         return Delivered(found)
     remaining_s = policy.settle_s - since_unclear_s
     if remaining_s > 0:
         detail = "The partner has nothing yet, but may still book the earlier send."
-        return Deferred(remaining_s + 0.05, "partner.ambiguous", detail, counts=False, unclear=True, sent=False)
+        return Deferred(
+            remaining_s + 0.05,
+            "partner.ambiguous",
+            detail,
+            counts=False,
+            unclear=True,
+            sent=False,
+            contact=Contact.ANSWERED,
+        )
     return None
+
+
+def _not_asked(error: CrossCityError, policy: Policy, *, tries: int, jitter: float) -> Outcome:
+    """The partner could not say whether it has the message: ask later, whatever the reason."""
+    detail = "The partner could not be asked whether it has the message."
+    contact, pause_s = _contact(error)
+    wait_s = next_delay(tries + 1, jitter=jitter, delays_s=policy.delays_s, retry_after_s=pause_s or None)
+    if wait_s is None:
+        return Held(error.code, f"Out of tries. {detail}", unclear=True, contact=contact)
+    counts = contact is not Contact.BUSY
+    return Deferred(
+        wait_s, error.code, detail, counts=counts, unclear=True, sent=False, contact=contact, pause_s=pause_s
+    )
+
+
+def _contact(error: CrossCityError) -> tuple[Contact, float]:
+    """What an error says about the city, and how long it wants to be left alone."""
+    if isinstance(error, PartnerUnavailable) and error.retry_after_s is not None:
+        return Contact.BUSY, min(error.retry_after_s, _LONGEST_PATIENCE_S)
+    if isinstance(error, PartnerUnavailable | PartnerAmbiguous):
+        return Contact.FAILED, 0.0
+    return (Contact.ANSWERED if isinstance(error, PartnerRefused) else Contact.NONE), 0.0
 
 
 def outcome_of(error: CrossCityError, policy: Policy, *, tries: int, jitter: float) -> Outcome:
     """What an error of a try means for the message. Anything that sending again cannot mend goes to a person."""
     unclear = isinstance(error, PartnerAmbiguous)
+    contact, pause_s = _contact(error)
     if isinstance(error, PartnerRefused) or not error.retryable:
-        return Held(error.code, error.detail)
+        return Held(error.code, error.detail, contact=contact)
     if unclear and policy.duplicates == "unsafe":
-        return Held(error.code, error.detail, unclear=True)
+        return Held(error.code, error.detail, unclear=True, contact=contact)
     retry_after_s = error.retry_after_s if isinstance(error, PartnerUnavailable) else None
     wait_s = next_delay(tries + 1, jitter=jitter, delays_s=policy.delays_s, retry_after_s=retry_after_s)
     if wait_s is None:
-        return Held(error.code, f"Out of tries. {error.detail}", unclear=unclear)
-    return Deferred(wait_s, error.code, error.detail, unclear=unclear)
+        return Held(error.code, f"Out of tries. {error.detail}", unclear=unclear, contact=contact)
+    counts = contact is not Contact.BUSY
+    return Deferred(
+        wait_s, error.code, error.detail, counts=counts, unclear=unclear, contact=contact, pause_s=pause_s
+    )

@@ -3,24 +3,28 @@
 A message reaches the lane in memory from the process that accepted it (its outbox row was born leased to that
 process), or by a claim: retries, rows of dead processes, overflow. A slow city fills its own lane and no other.
 While its breaker is open a lane holds what it has and sends nothing.
+
+Nobody waits in an idle lane: whoever brings a message, frees a place or ends a pause hands out what may go, oldest
+first, so that the cost of a message does not depend on how many places there are.
 """
 
 import asyncio
+import contextvars
 import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
 from adapters.contract import Adapter, FileSource
 from gateway.delivery.attempt import Policy, Sendable, attempt, outcome_of
 from gateway.delivery.breaker import Breaker
+from gateway.delivery.ending import completion_of, report
 from gateway.delivery.lease import Lease
-from gateway.delivery.outcome import Deferred, Delivered, Held, Outcome
+from gateway.delivery.outcome import Contact, Deferred, Delivered, Held, Outcome
+from gateway.delivery.places import Places
 from gateway.storage.group_commit import GroupCommit
 from gateway.storage.outbox import Entry
 from gateway.telemetry import Metrics
@@ -29,7 +33,6 @@ from schemas.errors import CrossCityError
 from schemas.message import MessageKind
 
 log = structlog.get_logger()
-_PERMIT_POLL_S = 0.25
 _NOT_YET_S = 1.0
 _MOST_BEING_WRITTEN = 256
 """Tries whose outcome is not stored yet; more, and the lane waits for the database."""
@@ -64,6 +67,7 @@ class _Job:
     entry: Entry
     message: Sendable | None
     owner: str
+    probe: int = 0
 
 
 class Lane:
@@ -77,25 +81,32 @@ class Lane:
         tools: LaneTools,
         *,
         capacity: int,
-        places: asyncio.Semaphore | None = None,
+        places: Places | None = None,
     ) -> None:
         """`places` are those of a hub, which its cities share: a message waits here, unsent, until one is free."""
         self.city: str = adapter.profile.code
         self.breaker = breaker
         self._adapter, self._policy, self._tools = adapter, policy, tools
         self._capacity = capacity
-        self._places = places or nullcontext()
         self._jobs: deque[_Job] = deque()
         self._reserved = 0
-        self._arrived = asyncio.Event()
-        self._group: asyncio.TaskGroup
+        self._free = adapter.profile.limits.in_flight
+        self._shared = places
+        self._batches = adapter.profile.sftp_batch is not None
+        """Messages that were under way together fail together."""
+        self._group: asyncio.TaskGroup | None = None
+        self._context = contextvars.Context()
+        self._look_again: asyncio.TimerHandle | None = None
         self._writing = asyncio.Semaphore(_MOST_BEING_WRITTEN)
-        self._stopping = False
-        self._down_logged = False
-        metrics = tools.metrics
-        self._delivered = metrics.attempts.labels(self.city, "delivered")
-        self._depth_gauge = metrics.lane_depth.labels(self.city)
-        self._flight_gauge = metrics.in_flight.labels(self.city)
+        self._stopping = asyncio.Event()
+        self._show(tools.metrics)
+
+    def _show(self, metrics: Metrics) -> None:
+        """The gauges look here when they are read."""
+        most = self._free
+        metrics.lane_depth.labels(self.city).set_function(lambda: len(self._jobs))
+        metrics.in_flight.labels(self.city).set_function(lambda: most - self._free)
+        metrics.breaker_open.labels(self.city).set_function(lambda: self.breaker.state != "closed")
 
     @property
     def room(self) -> int:
@@ -104,7 +115,7 @@ class Lane:
 
     def reserve(self) -> bool:
         """Keep a place for a message that is about to be stored as ours."""
-        if self._stopping or self.room == 0:
+        if self._stopping.is_set() or self.room == 0:
             return False
         self._reserved += 1
         return True
@@ -118,58 +129,84 @@ class Lane:
     def add(self, entry: Entry, message: Sendable | None, owner: str) -> None:
         """Queue a message this process owns."""
         self._jobs.append(_Job(entry, message, owner))
-        self._arrived.set()
+        self._hand_out()
 
     async def run(self) -> None:
         """Send until `stop`; returns once nothing is in flight."""
+        self._context = contextvars.copy_context()
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for number in range(self._adapter.profile.limits.in_flight):
-                group.create_task(self._work(), name=f"lane-{self.city}-{number}")
+            self._hand_out()
+            await self._stopping.wait()
 
     def stop(self) -> None:
         """Start no further message; what is in flight finishes."""
-        self._stopping = True
+        self._stopping.set()
         self._jobs.clear()
-        self._arrived.set()
+        if self._look_again is not None:
+            self._look_again.cancel()
 
-    async def _work(self) -> None:
-        while (job := await self._next()) is not None:
-            self._flight_gauge.inc()
-            try:
-                await self._send(job)
-            finally:
-                self._flight_gauge.dec()
-
-    async def _next(self) -> _Job | None:
-        while not self._stopping:
-            if not self._jobs:
-                self._arrived.clear()
-                await self._arrived.wait()
-            elif self.breaker.may_send(self._tools.now_ms()):
-                self._depth_gauge.set(len(self._jobs) - 1)
-                return self._jobs.popleft()
-            else:
-                await asyncio.sleep(_PERMIT_POLL_S)
-        return None
-
-    async def _send(self, job: _Job) -> None:
-        tools, entry = self._tools, job.entry
-        async with self._places:
-            if job.owner != tools.lease.owner or not tools.lease.valid():
-                self.breaker.probing = False
-                return  # the lease lapsed: another process has, or will have, this message
-            started_at_ms, began = tools.now_ms(), time.monotonic()
-            try:
-                outcome = await self._try(entry, job.message, started_at_ms)
-            except LeaseLost:
-                self.breaker.probing = False
+    def _hand_out(self) -> None:
+        """Start what may go now."""
+        if self._group is None or self._stopping.is_set():
+            return
+        while self._jobs and self._free and self._take_shared():
+            if not self.breaker.may_send(self._tools.now_ms()):
+                self._give_shared()
+                self._wait_for_breaker()
                 return
-            ended_at_ms = started_at_ms + int((time.monotonic() - began) * 1000)
-        await self._note_health(outcome)
-        # the place at the partner is free now; writing down what came of the try must not hold up the next one
-        await self._writing.acquire()
-        self._group.create_task(self._finish(self._completion(entry, outcome, started_at_ms, ended_at_ms), outcome))
+            self._free -= 1
+            job = self._jobs.popleft()
+            job.probe = self.breaker.probe
+            # not in the context of whoever brought it: that is a request, and has its own end
+            self._group.create_task(self._work(job), context=self._context.copy())
+
+    def _take_shared(self) -> bool:
+        return self._shared is None or self._shared.take(self._hand_out)
+
+    def _give_shared(self) -> None:
+        if self._shared is not None:
+            self._shared.give()
+
+    def _wait_for_breaker(self) -> None:
+        """Look again when the pause is over; a probe that ends does so by itself."""
+        wait_ms = self.breaker.wait_ms(self._tools.now_ms())
+        if self._look_again is not None:
+            self._look_again.cancel()
+        if wait_ms is not None:
+            self._look_again = asyncio.get_running_loop().call_later(wait_ms / 1000 + 0.001, self._hand_out)
+
+    async def _work(self, job: _Job) -> None:
+        try:
+            ending = await self._send(job)
+            if ending is not None:
+                await self._writing.acquire()
+        finally:
+            self._free += 1
+            self._give_shared()
+            self._hand_out()
+        # the place at the partner is free now; writing down what came of the try does not hold up the next one
+        if ending is not None:
+            await self._finish(*ending)
+
+    async def _send(self, job: _Job) -> tuple[Completion, Outcome] | None:
+        """One try; None where the message is, or will be, another process's."""
+        tools, entry = self._tools, job.entry
+        if job.owner != tools.lease.owner or not tools.lease.valid():
+            self.breaker.released(job.probe)
+            return None
+        started_at_ms, began = tools.now_ms(), time.monotonic()
+        try:
+            outcome = await self._try(entry, job.message, started_at_ms)
+        except LeaseLost:
+            self.breaker.released(job.probe)
+            return None
+        ended_at_ms = started_at_ms + int((time.monotonic() - began) * 1000)
+        await self._note_contact(outcome, job.probe, started_at_ms)
+        transport = self._adapter.profile.transport
+        return completion_of(
+            entry, outcome, transport, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms
+        ), outcome
 
     async def _finish(self, completion: Completion, outcome: Outcome) -> None:
         tools, entry = self._tools, completion.entry
@@ -177,8 +214,9 @@ class Lane:
             was_ours = await tools.completions.put(completion)
         finally:
             self._writing.release()
-        self._report(entry, outcome, completion.ended_at_ms - completion.started_at_ms, was_ours=was_ours)
-        if isinstance(outcome, Delivered) and entry.kind != MessageKind.SUBMIT and not self._stopping:
+        report(completion, outcome, tools.metrics, was_ours=was_ours)
+        follows = isinstance(outcome, Delivered) and entry.kind != MessageKind.SUBMIT
+        if follows and not self._stopping.is_set():
             following = await tools.claim_next(entry.application_id, self.city)
             if following is not None:
                 self.add(following, None, tools.lease.owner)
@@ -207,7 +245,9 @@ class Lane:
             raise
         except NotYet:
             detail = "A result file it names is not here yet."
-            return Deferred(_NOT_YET_S, "gateway.waiting", detail, counts=False, sent=False)
+            return Deferred(
+                _NOT_YET_S, "gateway.waiting", detail, counts=False, sent=False, contact=Contact.NONE
+            )
         except Exception as error:
             log.exception("delivery.crashed", city=self.city, message_id=entry.message_id)
             return Held("gateway.internal", f"{type(error).__name__} while sending; see the log.", unclear=True)
@@ -229,60 +269,29 @@ class Lane:
             raise LeaseLost
         entry.send_started_ms = now_ms
 
-    def _completion(self, entry: Entry, outcome: Outcome, started_at_ms: int, ended_at_ms: int) -> Completion:
-        completion = partial(Completion, entry=entry, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms)
-        match outcome:
-            case Delivered(acknowledgement, fetched):
-                return completion(
-                    what="delivered",
-                    case_number=acknowledgement.case_number if acknowledgement else None,
-                    receipt=acknowledgement.receipt if acknowledgement else None,
-                    duplicate=bool(acknowledgement and acknowledgement.duplicate),
-                    transport=self._adapter.profile.transport,
-                    fetched=fetched,
-                )
-            case Deferred(wait_s, code, detail, counts, unclear, sent):
-                unclear_ms = ended_at_ms if sent else entry.send_started_ms
-                return completion(
-                    what="deferred",
-                    code=code,
-                    detail=detail,
-                    available_at_ms=ended_at_ms + int(wait_s * 1000),
-                    tries=entry.tries + int(counts),
-                    send_started_ms=unclear_ms if unclear else None,
-                )
-            case Held(code, detail, unclear):
-                return completion(
-                    what="held",
-                    code=code,
-                    detail=detail,
-                    tries=entry.tries + 1,
-                    send_started_ms=entry.send_started_ms if unclear else None,
-                )
+    async def _note_contact(self, outcome: Outcome, probe: int, started_at_ms: int) -> None:
+        """What the try says about the city. Down and up are each logged once; so is a request for patience."""
+        breaker, now_ms = self.breaker, self._tools.now_ms()
+        was_closed, was_waiting = breaker.state == "closed", breaker.waiting
+        match outcome.contact:
+            case Contact.ANSWERED:
+                breaker.succeeded(probe)
+            case Contact.FAILED:
+                breaker.failed(now_ms, probe, began_ms=started_at_ms if self._batches else None)
+            case Contact.BUSY:
+                assert isinstance(outcome, Deferred | Held)  # noqa: S101 - for the type checker
+                breaker.asked_to_wait(now_ms, outcome.pause_s, probe)
+            case Contact.NONE:
+                breaker.released(probe)
+        if breaker.waiting and not was_waiting:
+            log.info("city.busy", city=self.city, wait_s=breaker.wait_ms(now_ms))
+        if was_closed != (breaker.state == "closed"):
+            await self._changed(outcome, is_open=was_closed)
 
-    async def _note_health(self, outcome: Outcome) -> None:
-        failed = isinstance(outcome, Deferred) and outcome.counts
-        changed = self.breaker.failed(self._tools.now_ms()) if failed else self.breaker.succeeded()
-        if failed and not self._down_logged:
-            self._down_logged = True
-            assert isinstance(outcome, Deferred)  # noqa: S101 - for the type checker
-            log.warning("city.down", city=self.city, code=outcome.code)
-        if not failed and self._down_logged:
-            self._down_logged = False
+    async def _changed(self, outcome: Outcome, *, is_open: bool) -> None:
+        if is_open:
+            code = None if isinstance(outcome, Delivered) else outcome.code
+            log.warning("city.down", city=self.city, code=code, failures=self.breaker.failures)
+        else:
             log.info("city.recovered", city=self.city)
-        if changed:
-            self._tools.metrics.breaker_open.labels(self.city).set(int(failed))
-            await self._tools.save_breaker(self.city, self.breaker)
-
-    def _report(self, entry: Entry, outcome: Outcome, took_ms: int, *, was_ours: bool) -> None:
-        facts = {"application_id": entry.application_id, "city": self.city, "kind": entry.kind, "took_ms": took_ms}
-        match outcome:
-            case Delivered():
-                self._delivered.inc()
-                log.info("delivery.delivered", **facts, tries=entry.tries + 1, first=was_ours)
-            case Deferred(wait_s, code):
-                self._tools.metrics.attempts.labels(self.city, "deferred").inc()
-                log.info("delivery.deferred", **facts, code=code, wait_s=round(wait_s, 1))
-            case Held(code):
-                self._tools.metrics.attempts.labels(self.city, "held").inc()
-                log.warning("delivery.held", **facts, code=code)
+        await self._tools.save_breaker(self.city, self.breaker)

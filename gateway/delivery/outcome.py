@@ -1,9 +1,23 @@
 """每件必有回音: what one try of one message came to. Exactly one of these, always."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from schemas.application import StoredFile
 from schemas.message import Acknowledgement
+
+
+class Contact(StrEnum):
+    """对方状况: what a try says about the city itself, whatever became of the message."""
+
+    ANSWERED = "answered"
+    """It answered; a refusal is an answer."""
+    FAILED = "failed"
+    """It did not answer, or says that it cannot work now."""
+    BUSY = "busy"
+    """It works, and asks for patience (Retry-After)."""
+    NONE = "none"
+    """It was not asked, or what happened is nothing to judge it by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +26,7 @@ class Delivered:
 
     acknowledgement: Acknowledgement | None = None
     fetched: StoredFile | None = None
+    contact: Contact = Contact.ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +34,7 @@ class Deferred:
     """延后: try again in `wait_s`. `counts` = it uses up one of the tries; `unclear` = it may have been booked.
 
     `sent` = this very try sent something: an unclear try that did starts the partner's settling time anew.
+    `pause_s` = how long a BUSY city wants no message at all.
     """
 
     wait_s: float
@@ -27,6 +43,8 @@ class Deferred:
     counts: bool = True
     unclear: bool = False
     sent: bool = True
+    contact: Contact = Contact.FAILED
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,7 @@ class Held:
     code: str
     detail: str
     unclear: bool = False
+    contact: Contact = Contact.NONE
 
 
 Outcome = Delivered | Deferred | Held

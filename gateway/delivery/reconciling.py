@@ -100,15 +100,17 @@ class Reconciler:
         plan: set[tuple[str, date]] = set()
         earliest = today - timedelta(days=self.days)
         if await compared_cases.any_in(given.db, (numbers_of(earliest)[0], numbers_of(today)[0])):
-            plan |= {(city, today - timedelta(days=1)) for city in given.adapters}
+            plan |= {(self._asked_for(city), today - timedelta(days=1)) for city in given.adapters}
         for back in range(1, self.days + 1):
             day = today - timedelta(days=back)
-            plan |= {(city, day) for city in await compared_cases.unfinished(given.db, numbers_of(day))}
+            plan |= {
+                (self._asked_for(city), day) for city in await compared_cases.unfinished(given.db, numbers_of(day))
+            }
         for city, text in await reconciliation.open_days(given.db, earliest.isoformat()):
             plan.add((city, date.fromisoformat(text)))
         # cases of our own city that are worked at the console are with nobody else
         self._plan = sorted(
-            (one for one in plan if one[1] < today and (one[0] in given.adapters or one[0] != given.own_city)),
+            {(city, day) for city, day in plan if day < today and (city in given.adapters or city != given.own_city)},
             key=lambda one: (-one[1].toordinal(), one[0]),
         )
         async with given.db.transaction() as tx:
@@ -118,6 +120,11 @@ class Reconciler:
             old = slot - _KEEP
             await reconciliation.purge(tx, runs_before_ms=milliseconds(old), marks_before=old.date().isoformat())
         self._planned_for = slot
+
+    def _asked_for(self, city: str) -> str:
+        """The profile that is asked about a city's cases: its hub, or itself."""
+        adapter = self.given.adapters.get(city)
+        return city if adapter is None or adapter.profile.via is None else adapter.profile.via
 
     async def _due(self, slot: datetime) -> list[tuple[str, date]]:
         """What of the plan is not done, newest day first; what failed waits a while, and not for ever."""

@@ -5,19 +5,17 @@ tests/domain/test_reconciliation_digest.py is computed from that paragraph alone
 """
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
 
-from gateway.domain.days import BEIJING, beijing_day
+from gateway.domain.days import BEIJING
 from gateway.domain.lifecycle import Stage
 from schemas.message import Outcome, Step
 from schemas.reconciliation import BUCKETS, BucketDigest, CaseDigest
 
 _BUCKET = "tongban-reconciliation-bucket-v1"
 _DAY = "tongban-reconciliation-day-v1"
-_UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 _SAME = {Stage.PUSHED: Stage.ARRIVED, Stage.CLOSED: Stage.DECIDED}
 """推送 and 送达 are known to the collecting city alone: for the comparison they are what stands beside them."""
 _NOT_THERE = frozenset({Stage.SUBMITTED, Stage.RECEIVED})
@@ -52,19 +50,12 @@ def state_word(stage: Stage, outcome: Outcome | None) -> str | None:
     return None if seen is None else seen.value
 
 
-def case_day(application_id: str) -> date | None:
-    """收件日: the Beijing day written in a case's number (UUIDv7), the same on both sides; None for any other."""
-    if not _UUID7.match(application_id):
-        return None
-    milliseconds = int(application_id[:8] + application_id[9:13], 16)
-    try:
-        return beijing_day(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds))
-    except OverflowError:  # 48 bits reach beyond the year 9999
-        return None
-
-
 def numbers_of(day: date) -> tuple[str, str]:
-    """The numbers of a day's cases as a range of text: from the first, up to but without the second."""
+    """The numbers of a day's cases as a range of text: from the first, up to but without the second.
+
+    收件日: the Beijing day of the moment written in a case's number (UUIDv7). It is the same on both sides, whatever
+    their clocks say.
+    """
     return _first_number(day), _first_number(day + timedelta(days=1))
 
 

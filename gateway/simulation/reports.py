@@ -73,7 +73,8 @@ class ReportWriter:
 
     def _places(self, happened: Happened) -> Iterator[tuple[str, str, Meaning]]:
         if happened.code is not None:
-            for via in self._profile.reports:
+            usual = [via for via, _, _ in self._meanings(Step.ACCEPTED)]
+            for via in dict.fromkeys([*usual, *self._profile.reports]):
                 yield via, happened.code, Meaning(step=Step.UNKNOWN)
             return
         for via, code, meaning in self._meanings(happened.step):

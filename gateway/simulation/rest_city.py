@@ -1,6 +1,6 @@
 """模拟REST城市: an HTTP server that answers every call of a profile, and reports progress by polling or callbacks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -65,7 +65,10 @@ class RestCity:
         return web.json_response(answer or {"error": "invalid_client"}, status=401 if answer is None else 200)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        raw = await request.read()
+        try:
+            raw = await request.read()
+        except ConnectionError:  # cut off on the other side: what came of it is forgotten
+            return web.Response()
         self._count += 1
         if "storm_5xx" in self._engine.faults and self._count % _STORM_OF:
             return web.Response(status=503, text="storm")
@@ -73,32 +76,36 @@ class RestCity:
         if not self._guard.lets_in(CallbackRequest(request.method, request.raw_path, headers, raw)):
             return web.json_response({"message": "签名不正确"}, status=401)
         try:
-            for call in self._calls.values():
-                if (asked := call.asked(request, raw)) is not None:
-                    return self._sent(self._handled(call, asked), cut=call.name in _BOOKS)
+            return self._found(request, raw)
         except CrossCityError as error:
             return web.json_response({"detail": error.detail, "detail_zh": error.detail_zh}, status=500)
         except (ValueError, TypeError):
             return web.json_response({"detail": "the body cannot be read"}, status=400)
+
+    def _found(self, request: web.Request, raw: bytes) -> web.Response:
+        """The answer of the first call of the profile that the request fits."""
+        for call in self._calls.values():
+            if (asked := call.asked(request, raw)) is not None:
+                return self._sent(self._handled(call, asked), cut=call.name in _BOOKS)
         return web.json_response({"detail": "no such call in the profile"}, status=404)
 
     def _handled(self, call: SimulatedCall, asked: Asked) -> "Written | bytes":
-        match call.name:
-            case "submit":
-                return self._of_case(call, self._desk.apply(asked.words))
-            case "supplement" | "withdraw":
-                return self._of_case(call, self._desk.follow(asked.words, withdrawal=call.name == "withdraw"))
-            case "query":
-                return self._of_case(call, self._desk.query(asked.words))
-            case "progress" | "listing":
-                return self._rows(call, asked.words)
-            case "download":
-                file = self._engine.results.get(str(asked.words.get("reference")))
-                return call.answers.written("absent") if file is None else file.content
-            case "ping":
-                return call.answers.written("accepted")
-            case _:
-                return self._step(call, asked)
+        words, desk = asked.words, self._desk
+        answers: Mapping[str, Callable[[], Written | bytes]] = {
+            "submit": lambda: self._of_case(call, desk.apply(words)),
+            "supplement": lambda: self._of_case(call, desk.follow(words, withdrawal=False)),
+            "withdraw": lambda: self._of_case(call, desk.follow(words, withdrawal=True)),
+            "query": lambda: self._of_case(call, desk.query(words)),
+            "progress": lambda: self._rows(call, words),
+            "listing": lambda: self._rows(call, words),
+            "download": lambda: self._file(call, words),
+            "ping": lambda: call.answers.written("accepted"),
+        }
+        return answers.get(call.name, lambda: self._step(call, asked))()
+
+    def _file(self, call: SimulatedCall, words: Mapping[str, Any]) -> "Written | bytes":
+        file = self._engine.results.get(str(words.get("reference")))
+        return call.answers.written("absent") if file is None else file.content
 
     def _of_case(self, call: SimulatedCall, answered: Answered) -> Written:
         """A meaning; with the case number wherever the profile looks for one."""

@@ -1,10 +1,11 @@
 """模拟城市的运行: opens what a profile's transport needs, says where it is, and runs until it is stopped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -33,72 +34,99 @@ class Place:
     """Public keys that may log in."""
 
 
-@dataclass(slots=True)
-class Running:
-    """运行中的模拟城市. `ready` says where it is, for programs and people."""
-
-    engine: Engine
-    ready: dict[str, Any] = field(default_factory=dict)
+class _Stopped(Exception):
+    """Leaves the task group; every case is left where it is."""
 
 
-@asynccontextmanager
-async def simulated(
-    profile: CityProfile, context: AdapterContext, faults: Faults, place: Place, pace_s: float
-) -> AsyncIterator[Running]:
-    """A city that is open until the block is left. Raises Invalid where the profile cannot be played."""
-    opener = _OPENERS.get(profile.transport.value)
+async def play(
+    profile: CityProfile,
+    context: AdapterContext,
+    faults: Faults,
+    place: Place,
+    pace_s: float,
+    *,
+    ready: Callable[[dict[str, Any]], None],
+    stop: asyncio.Event,
+) -> None:
+    """Play the city until `stop`. `ready` is told where it is. Raises Invalid where the profile cannot be played."""
+    opener = _OPENERS.get(profile.transport)
     if opener is None:
         raise Invalid(
             f"A city over {profile.transport} cannot be simulated from its profile.",
             f"以{profile.transport}方式接入的城市无法仅凭配置模拟。",
         )
-    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-        engine = Engine(profile, faults, context.now, pace_s, tasks, _nobody)
-        running = Running(engine, {"ready": True, "city": profile.code, "transport": profile.transport.value})
-        stack.callback(_end, tasks)
-        running.ready |= await opener(running, context, place, stack)
-        yield running
+    try:
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+            engine = Engine(profile, faults, context.now, pace_s, tasks, _nobody)
+            opening = Opening(engine, context, place, tasks, stack)
+            where = await opener(opening)
+            ready({"ready": True, "city": profile.code, "transport": profile.transport.value, **where})
+            await _end(stop)
+    except* _Stopped:
+        pass
+
+
+async def _end(stop: asyncio.Event) -> None:
+    await stop.wait()
+    raise _Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """打开一座模拟城市: what each way of talking needs for that; `stack` is closed after the last task has ended."""
+
+    engine: Engine
+    context: AdapterContext
+    place: Place
+    tasks: asyncio.TaskGroup
+    stack: AsyncExitStack
+
+    async def serve(self, app: web.Application) -> str:
+        """Open an HTTP server; gives its address."""
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        self.stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, self.place.host, self.place.port, backlog=256).start()
+        return f"http://{self.place.host}:{runner.addresses[0][1]}"
+
+    def caller(self) -> Caller | None:
+        """Who calls the gateway back; None for a city that does not. Invalid where it is not said whom to call."""
+        inbound = self.engine.profile.inbound
+        if inbound is None or inbound.callback is None:
+            return None
+        if self.place.callback_url is None:
+            raise Invalid(
+                "This city calls back: say where the gateway is with --callback-url.",
+                "该城市以回调报进度：请用--callback-url给出网关地址。",
+            )
+        caller = Caller(inbound.callback, self.context, self.engine, self.place.callback_url)
+        self.stack.push_async_callback(caller.close)
+        return caller
 
 
 async def _nobody(via: str, body: dict[str, Any], case: SimulatedCase, happened: Happened) -> None:
     raise AssertionError("set before the first case")
 
 
-def _end(tasks: asyncio.TaskGroup) -> None:
-    """Cases are left where they are."""
-    for task in list(tasks._tasks):  # type: ignore[attr-defined]  # noqa: SLF001
-        task.cancel()
-
-
-async def _open_rest(
-    running: Running, context: AdapterContext, place: Place, stack: AsyncExitStack
-) -> Mapping[str, Any]:
+async def _open_rest(opening: Opening) -> Mapping[str, Any]:
     from gateway.simulation.rest_city import RestCity  # noqa: PLC0415 - one transport at a time
 
-    city = RestCity(running.engine.profile, context, running.engine, await _caller(running, context, place, stack))
-    return {"url": await _serve(city.application(), place, stack)}
+    city = RestCity(opening.engine.profile, opening.context, opening.engine, opening.caller())
+    return {"url": await opening.serve(city.application())}
 
 
-async def _caller(running: Running, context: AdapterContext, place: Place, stack: AsyncExitStack) -> Caller | None:
-    inbound = running.engine.profile.inbound
-    if inbound is None or inbound.callback is None:
-        return None
-    if place.callback_url is None:
-        raise Invalid(
-            "This city calls back: say where the gateway is with --callback-url.",
-            "该城市以回调报进度：请用--callback-url给出网关地址。",
-        )
-    caller = Caller(inbound.callback, context, running.engine, place.callback_url)
-    stack.push_async_callback(caller.close)
-    return caller
+async def _open_exchange(opening: Opening) -> Mapping[str, Any]:
+    from gateway.simulation.exchange_city import ExchangeCity  # noqa: PLC0415 - one transport at a time
+    from gateway.simulation.exchange_tables import open_tables  # noqa: PLC0415
+
+    profile = opening.engine.profile
+    assert profile.exchange_database is not None  # noqa: S101 - of this transport
+    url = opening.context.secret(profile.exchange_database.database_url)
+    engine, tables = await asyncio.to_thread(open_tables, url, profile)
+    ExchangeCity(profile, engine, tables, opening.engine).open(opening.tasks, opening.stack)
+    return {"tables": sorted(tables)}
 
 
-async def _serve(app: web.Application, place: Place, stack: AsyncExitStack) -> str:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, place.host, place.port, backlog=256).start()
-    return f"http://{place.host}:{runner.addresses[0][1]}"
-
-
-_OPENERS: Mapping[str, Callable[..., Any]] = {Transport.REST.value: _open_rest}
+_OPENERS: Mapping[Transport, Callable[[Opening], Awaitable[Mapping[str, Any]]]] = MappingProxyType(
+    {Transport.REST: _open_rest, Transport.EXCHANGE_DATABASE: _open_exchange}
+)

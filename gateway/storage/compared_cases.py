@@ -1,6 +1,6 @@
 """对账所需: our cases of one day and one deciding city, as comparing them needs them. Nothing here is locked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -10,13 +10,13 @@ from gateway.storage.database import Database, Row, Transaction
 from gateway.storage.sql import SQL
 
 _CASE = (
-    "SELECT a.application_id, a.collecting_city, a.direction, a.state, a.outcome, a.case_number, a.received_at_ms, "
-    "a.updated_at_ms, (SELECT MAX(e.recorded_at_ms) FROM events e WHERE e.application_id = a.application_id "
-    "AND e.type = 'PUSHED'), o.state, o.last_code FROM applications a LEFT JOIN outbox o "
-    "ON o.application_id = a.application_id AND o.kind = 'SUBMIT' AND o.city = a.deciding_city"
+    "SELECT a.application_id, a.collecting_city, a.deciding_city, a.direction, a.state, a.outcome, a.case_number, "
+    "a.received_at_ms, a.updated_at_ms, (SELECT MAX(e.recorded_at_ms) FROM events e "
+    "WHERE e.application_id = a.application_id AND e.type = 'PUSHED'), o.state, o.last_code FROM applications a "
+    "LEFT JOIN outbox o ON o.application_id = a.application_id AND o.kind = 'SUBMIT' AND o.city = a.deciding_city"
 )
-_OF_DAY = SQL(f"{_CASE} WHERE a.application_id >= ? AND a.application_id < ? AND a.deciding_city = ?")
-_BY_IDS = SQL(f"{_CASE} WHERE a.application_id IN_LIST ? AND a.deciding_city = ?")
+_OF_DAY = SQL(f"{_CASE} WHERE a.application_id >= ? AND a.application_id < ? AND a.deciding_city IN_LIST ?")
+_BY_IDS = SQL(f"{_CASE} WHERE a.application_id IN_LIST ? AND a.deciding_city IN_LIST ?")
 _EVENTS = SQL(
     "SELECT application_id, type, side, recorded_at_ms FROM events WHERE application_id IN_LIST ? "
     "ORDER BY application_id, seq"
@@ -56,6 +56,7 @@ class ComparedCase:
 
     application_id: str
     collecting_city: str
+    deciding_city: str
     direction: str
     state: str
     outcome: str | None
@@ -77,16 +78,16 @@ class NamedFile:
     """As the report had it."""
 
 
-async def of_day(db: Database, city: str, numbers: tuple[str, str]) -> list[ComparedCase]:
-    """Every case `city` decides whose number is in the range."""
-    return [ComparedCase(*row) for row in await db.fetch(_OF_DAY, *numbers, city)]
+async def of_day(db: Database, cities: Collection[str], numbers: tuple[str, str]) -> list[ComparedCase]:
+    """Every case these cities decide whose number is in the range."""
+    return [ComparedCase(*row) for row in await db.fetch(_OF_DAY, *numbers, sorted(cities))]
 
 
-async def by_ids(db: Database | Transaction, city: str, application_ids: Sequence[str]) -> list[ComparedCase]:
-    """These cases, as far as `city` decides them."""
+async def by_ids(db: Database, cities: Collection[str], application_ids: Sequence[str]) -> list[ComparedCase]:
+    """These cases, as far as these cities decide them."""
     if not application_ids:
         return []
-    return [ComparedCase(*row) for row in await db.fetch(_BY_IDS, list(application_ids), city)]
+    return [ComparedCase(*row) for row in await db.fetch(_BY_IDS, list(application_ids), sorted(cities))]
 
 
 async def events(db: Database, application_ids: Sequence[str]) -> list[Row]:

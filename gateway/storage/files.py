@@ -28,6 +28,7 @@ _INSERT = SQL(
     "INSERT INTO files (file_id, caller, name, media_type, size_bytes, sha256, sm3, created_at_ms) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_ONCE = SQL(f"{_INSERT.text} ON CONFLICT DO NOTHING RETURNING file_id")
 _SELECT = "SELECT file_id, name, media_type, size_bytes, sha256, sm3, caller FROM files"
 _BY_IDS = SQL(f"{_SELECT} WHERE file_id IN_LIST ?")
 _CITIES_OF = SQL(
@@ -130,6 +131,12 @@ async def insert(tx: Transaction, caller: str, file: StoredFile, now_ms: int) ->
         file.sm3,
         now_ms,
     )
+
+
+async def insert_once(tx: Transaction, caller: str, file: StoredFile, now_ms: int) -> bool:
+    """Note a file under a number its sender gave it; False where the number is in use."""
+    row = (caller, file.name, file.media_type, file.size_bytes, file.sha256, file.sm3, now_ms)
+    return await tx.fetch_one(_INSERT_ONCE, str(file.file_id), *row) is not None
 
 
 def stored_file(row: Row) -> StoredFile:

@@ -38,7 +38,6 @@ log = structlog.get_logger()
 _MARGIN = timedelta(minutes=15)
 """Clocks differ, and a send takes its time: so close to midnight both days count."""
 _MOST_DAYS = 31
-_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,13 @@ class Reconciling:
     new_id: Callable[[], str]
     now: Callable[[], datetime]
     overdue_s: float = 24 * 3600.0
-    """How long a case may wait here before that is a finding."""
-    unanswered_s: float = 24 * 3600.0
-    """How long a supplement or withdrawal may stay without effect."""
+    """How long a case may wait here, or a supplement stay without effect, before that is a finding."""
+    serves: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Profile → the cities behind it, itself included; a hub is compared once, for all its cities."""
+
+    def decided_by(self, city: str) -> frozenset[str]:
+        """The cities whose cases a run of `city` is about."""
+        return self.serves.get(city, frozenset((city,)))
 
     def now_ms(self) -> int:
         """Now in milliseconds."""
@@ -109,6 +112,8 @@ async def _compare(given: Reconciling, seen: _Seen, city: str, day: date) -> Non
     adapter = given.adapters.get(city)
     if adapter is None:
         seen.run.state, seen.run.code = "SKIPPED", "not_connected"
+    elif adapter.profile.via is not None:
+        seen.run.state, seen.run.code = "SKIPPED", "by_hub"
     elif not _lists(adapter):
         seen.run.state, seen.run.code = "SKIPPED", "no_listing"
     elif isinstance(adapter, DigestExchange):
@@ -118,11 +123,9 @@ async def _compare(given: Reconciling, seen: _Seen, city: str, day: date) -> Non
 
 
 def _lists(adapter: Adapter) -> bool:
-    """Whether the city can be asked; a transport whose profile does not say so is tried."""
-    if adapter.profile.peer_gateway is not None:
-        return callable_peer(adapter.profile)
+    """Whether the city can be asked for its list."""
     section = getattr(adapter.profile, adapter.profile.transport.value, None)
-    return getattr(section, "listing", _ABSENT) is not None
+    return callable_peer(adapter.profile) or getattr(section, "listing", None) is not None
 
 
 async def _by_digest(given: Reconciling, seen: _Seen, adapter: DigestExchange, city: str, day: date) -> None:
@@ -136,7 +139,7 @@ async def _by_digest(given: Reconciling, seen: _Seen, adapter: DigestExchange, c
     seen.run.digests = {"ours": ours.sha256, "theirs": theirs.sha256}
     seen.run.counts |= {"theirs": theirs.count, "buckets": len(buckets)}
     lines = await adapter.listing_part(day, buckets) if buckets else ()
-    cases = await compared_cases.of_day(given.db, city, numbers_of(day))
+    cases = await compared_cases.of_day(given.db, [city], numbers_of(day))
     mine = [one for one in cases if one.collecting_city == given.own_city and bucket_of(one.application_id) in buckets]
     await _hold_against(given, seen, mine, lines, asked_at_ms=asked_at_ms)
     seen.kinds, seen.buckets = LOCAL | DIGESTED, buckets
@@ -145,7 +148,7 @@ async def _by_digest(given: Reconciling, seen: _Seen, adapter: DigestExchange, c
 async def _by_listing(given: Reconciling, seen: _Seen, adapter: Adapter, city: str, day: date) -> None:
     asked_at_ms = given.now_ms()
     lines = list(await adapter.listing(day))
-    cases = await compared_cases.of_day(given.db, city, numbers_of(day))
+    cases = await compared_cases.of_day(given.db, given.decided_by(city), numbers_of(day))
     listed = {str(line.application_id) for line in lines}
     lacking = {one.application_id: one for one in cases if handed_over(one) and one.application_id not in listed}
     for other in _other_days(lacking.values(), day, beijing_day(given.now())):
@@ -186,11 +189,11 @@ async def _hold_against(
     """Read our cases after the list, those the lines name on top, and compare."""
     here = {case.application_id: case for case in cases}
     others = {str(line.application_id) for line in lines} - here.keys()
-    read = [*cases, *await compared_cases.by_ids(given.db, seen.run.city, sorted(others))]
+    read = [*cases, *await compared_cases.by_ids(given.db, given.decided_by(seen.run.city), sorted(others))]
     seen.cases |= {case.application_id: case for case in read}
     now_ms = given.now_ms()
     ours = await our_cases(given.db, read, asked_at_ms=asked_at_ms, now_ms=now_ms)
-    known = await histories(given.db, odd_states(ours, lines), now_ms=now_ms, unanswered_s=given.unanswered_s)
+    known = await histories(given.db, odd_states(ours, lines), now_ms=now_ms, unanswered_s=given.overdue_s)
     seen.in_motion = frozenset(one for one, case in ours.items() if case.moved or case.sending is Sending.READY)
     expected = [one for one in here if ours[one].handed_over and one not in seen.in_motion]
     found = compare(ours, lines, expected=expected, histories=known)
@@ -199,7 +202,7 @@ async def _hold_against(
 
 
 async def _look_at_our_own(given: Reconciling, seen: _Seen, city: str, day: date) -> None:
-    cases = await compared_cases.of_day(given.db, city, numbers_of(day))
+    cases = await compared_cases.of_day(given.db, given.decided_by(city), numbers_of(day))
     at_the_console = {one.application_id for one in cases if one.direction == "inbound" and not handed_over(one)}
     waiting = [one for one in cases if one.application_id not in at_the_console or one.sending is not None]
     seen.cases |= {case.application_id: case for case in cases}

@@ -143,7 +143,7 @@ async def _message(tx: Transaction, case: cases.Case, finding: Finding, given: R
         message_id=message_id,
         application_id=case.application_id,
         sequence=sequence,
-        city=finding.city,
+        city=case.deciding_city,
         kind=kind,
         content=None,
         state="ready",

@@ -32,7 +32,7 @@ def _outcome(case: ComparedCase) -> Outcome | None:
 async def _pair(db: Database, collecting_city: str, deciding_city: str, day: date) -> list[tuple[ComparedCase, str]]:
     """The cases of a pair and day that both cities have, each with its state word."""
     found = []
-    for case in await compared_cases.of_day(db, deciding_city, numbers_of(day)):
+    for case in await compared_cases.of_day(db, [deciding_city], numbers_of(day)):
         word = state_word(Stage(case.state), _outcome(case))
         there = case.direction == "inbound" or handed_over(case)
         if case.collecting_city == collecting_city and word is not None and there:

@@ -134,7 +134,8 @@ def require_register(who: Principal, desk: Desk) -> None:
 async def register(tx: Transaction, desk: Desk, who: Principal, given: Registration, *, now: datetime) -> bool:
     """Register a step, a parcel, or both; False where this very registration was taken before.
 
-    StepNotAllowed where the state table has no such step at that time; nothing of the registration is kept then.
+    StepNotAllowed where the state table has no such step at that time; nothing of the registration is kept then. But
+    what a city did before our withdrawal reached it is kept, and put before a person (待核).
     """
     require_register(who, desk)
     action = given.action
@@ -198,16 +199,16 @@ async def _take(tx: Transaction, who: Principal, given: Registration, case: case
         reason=action.reason,
     )
     taken = await take_progress(tx, report, new_id=given.new_id, now=now, by=who.caller)
-    if taken is Taken.SET_ASIDE:
-        stage = Stage(case.state)
+    stage = Stage(case.state)
+    if taken is Taken.SET_ASIDE and stage is not Stage.WITHDRAWN:
         raise StepNotAllowed(
             f"{action.step} is not possible from {stage} at that time.",
             f"按发生时间，当前状态（{stage}）不能登记该步骤。",
             allowed=[step.value for step in allowed(stage) if step in CLERK_STEPS],
         )
-    if taken is Taken.FOLDED:
+    if taken is not Taken.REPEATED:
         await _attach(tx, who, case.application_id, results, now)
-    return taken is Taken.FOLDED
+    return taken is not Taken.REPEATED
 
 
 async def _results(tx: Transaction, who: Principal, action: ManualStep) -> list[StoredFile]:

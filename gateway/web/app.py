@@ -11,6 +11,8 @@ from aiohttp import web
 
 from gateway.web import health, openapi
 from gateway.web.endpoint import SERVICES, endpoint, prepare_app, unmatched
+from gateway.web.peer_endpoint import peer_endpoint
+from gateway.web.peer_routes import OPEN_ROUTES, PEER_ROUTES, peer_document
 from gateway.web.routes import ROUTES
 from gateway.wiring import Services
 
@@ -30,7 +32,8 @@ _DOCS_HTML = """<!doctype html>
 </html>
 """
 _DOCS_JS = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true});\n'
-_PATTERNS = {route.path: re.compile(re.sub(r"{\w+}", "[^/]+", route.path)) for route in ROUTES}
+_ALL = (*ROUTES, *OPEN_ROUTES, *PEER_ROUTES)
+_PATTERNS = {route.path: re.compile(re.sub(r"{\w+}", "[^/]+", route.path)) for route in _ALL}
 _CODE = re.compile(r"^[a-z]+\.[a-z_]+$")
 
 
@@ -43,8 +46,11 @@ def build_app(services: Services) -> web.Application:
     """The application with every route."""
     app = web.Application(client_max_size=services.settings.max_body_bytes)
     prepare_app(app, services)
-    for route in ROUTES:
+    for route in (*ROUTES, *OPEN_ROUTES):
         app.router.add_route(route.method, route.path, endpoint(route.name, route.handler))
+    for route in PEER_ROUTES:
+        app.router.add_route(route.method, route.path, peer_endpoint(route.name, route.handler))
+    app.router.add_get("/peer/openapi.json", _fixed(orjson.dumps(peer_document(VERSION)), "application/json"))
     app.router.add_get("/metrics", health.metrics)
     spec = orjson.dumps(openapi_document())
     app.router.add_get("/openapi.json", _fixed(spec, "application/json"))
@@ -72,7 +78,7 @@ def _fixed(
 
 def _methods_at(path: str) -> set[str]:
     """The methods of our own routes at this path."""
-    return {route.method for route in ROUTES if _PATTERNS[route.path].fullmatch(path)}
+    return {route.method for route in _ALL if _PATTERNS[route.path].fullmatch(path)}
 
 
 async def _problem_page(request: web.Request, _services: Services) -> web.Response:

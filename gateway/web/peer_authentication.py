@@ -66,9 +66,7 @@ async def authenticate_peer(request: web.Request, services: Services) -> str:
             versions=list(VERSIONS),
         )
     finder, moment = _Finder(services.peers), now()
-    verified = http_signature.verify_request(
-        as_signed(request), finder.key, now=moment, tolerance_s=finder.tolerance_s
-    )
+    verified = http_signature.verify_request(as_signed(request), finder.key, now=moment, tolerance_s=finder.tolerance_s)
     city = finder.cities[verified.kid]
     if request.headers.get(http_signature.TO) != services.settings.city:
         raise Unauthenticated(

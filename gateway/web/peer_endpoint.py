@@ -28,9 +28,7 @@ def peer_endpoint(name: str, handler: Handler) -> Callable[[web.Request], Awaita
             raw = body if isinstance(body, bytes) else b""
             response.headers[_DIGEST] = http_signature.content_digest(hashlib.sha256(raw).digest())
         answer = Response(response.status, response.headers, as_signed(request), caller.verified.label)
-        response.headers.update(
-            http_signature.sign_response(answer, request.app[SERVICES].peers.signer(), now=now())
-        )
+        response.headers.update(http_signature.sign_response(answer, request.app[SERVICES].peers.signer(), now=now()))
         return response
 
     return handle

@@ -6,6 +6,7 @@ from gateway.usecases.work_manual import ManualStep
 from gateway.web import health
 from gateway.web.api import applications, callbacks, catalogue, files, follow_ups, items, manual, operations
 from gateway.web.openapi import Route
+from gateway.web.reconciliation_routes import RECONCILIATION
 from schemas.application import Application, StoredFile, Submitted
 from schemas.differences import Differences
 from schemas.duty_sheet import DutySheet
@@ -361,6 +362,7 @@ ROUTES: tuple[Route, ...] = (
         "运维 operations",
         query=_PAGES,
     ),
+    *RECONCILIATION,
     Route("GET", "/livez", "health.live", health.live, "存活: the process runs.", "运维 operations", secured=False),
     Route("GET", "/readyz", "health.ready", health.ready, "就绪: it can take work.", "运维 operations", secured=False),
     Route(

@@ -19,13 +19,15 @@ import asyncssh
 from adapters.contract import Adapter, AdapterContext
 from adapters.profile import CityProfile, load_profile
 from adapters.registry import build_adapter
+from gateway.evidence.jws import RawSigner
+from gateway.evidence.keys import create_key, current_kid, load_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 30
 UNSAFE = "999900"
 SOAP12 = "999800"
 _TEST_PROFILES = {UNSAFE: "unsafe.yaml", SOAP12: "soap12.yaml"}
-CITIES = ("441300", "441500", "441400", UNSAFE, "440500", SOAP12, "445100", "445200")
+CITIES = ("441300", "441500", "441400", UNSAFE, "440500", SOAP12, "445100", "445200", "350600")
 _MODULES = {
     "441300": "huizhou",
     "441500": "shanwei",
@@ -35,6 +37,7 @@ _MODULES = {
     SOAP12: "shantou",
     "445100": "chaozhou",
     "445200": "jieyang",
+    "350600": "zhangzhou",
 }
 
 
@@ -54,7 +57,13 @@ class SimulatedCity:
     adapter: Adapter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.context = AdapterContext(self._now, lambda name: self.secrets[name], lambda: secrets.token_hex(16))
+        ring = load_keys(self.books.parent / "keys")
+        self.context = AdapterContext(
+            self._now,
+            lambda name: self.secrets[name],
+            lambda: secrets.token_hex(16),
+            signer=None if ring is None else lambda: RawSigner(ring),
+        )
         self.adapter = build_adapter(self.profile, self.context)
 
     def _now(self) -> datetime:
@@ -103,6 +112,11 @@ def _speaking(
         key, inbound = secrets.token_hex(8), secrets.token_hex(8)
         options = ["--key", key, "--inbound-key", inbound, "--callback-url", callback_url or ""]
         return {f"{code}.office_key": key, f"{code}.office_inbound_key": inbound}, options
+    if code == "350600":  # its own public key is told when it has started
+        ours = tmp_path / "keys"
+        if current_kid(ours) is None:
+            create_key(ours)
+        return {}, ["--key", str(tmp_path / f"{code}.pem"), "--peer-keys", str(ours)]
     if code == "441400":
         url = exchange_url or f"sqlite:///{tmp_path}/exchange-{code}.sqlite3"
         return {f"{code}.database_url": url}, ["--database", url, "--poll", "0.05"]
@@ -159,6 +173,8 @@ async def simulated_city(
         ready = await _ready_line(process, log)
         url = str(ready["url"])
         filled = {**_told(ready), **(settings or {})}
+        if "jwks" in ready:
+            hidden[f"{code}.peer_keys"] = json.dumps(ready["jwks"])
         city = SimulatedCity(code, load_profile(profile_path(code), filled), filled, hidden, url, books, process)
         try:
             yield city

@@ -28,11 +28,13 @@ from tests.adapters.conftest import PACE_S, Inbox
 from tests.adapters.messages import message_to
 from tests.adapters.outcomes import ORDINARY, OUTCOMES
 
-CALLED = ("441300", "441500", UNSAFE, "440500", SOAP12, "445200")
+CALLED = ("441300", "441500", UNSAFE, "440500", SOAP12, "445200", "350600")
 CALLING_BACK = ("441300", "445200")
-POLLED = ("441500", "441400", UNSAFE, "440500", SOAP12, "445100")
+POLLED = ("441500", "441400", UNSAFE, "440500", SOAP12, "445100", "350600")
 LEFT_FOR_IT = (Transport.EXCHANGE_DATABASE, Transport.SFTP_BATCH)
 """What is delivered is read later: numbers and refusals come as progress."""
+NUMBERED_LATER = (*LEFT_FOR_IT, Transport.PEER_GATEWAY)
+"""A peer answers with a receipt; the case's number comes with its acceptance."""
 LAST = {Step.DECIDED, Step.REJECTED, Step.RETURNED, Step.UNKNOWN}
 PATIENCE_S = 20
 RANK = {step: number for number, step in enumerate(Step)}
@@ -100,7 +102,7 @@ async def test_one_delivery_is_one_booking(city: SimulatedCity) -> None:
     (number,) = await booked(city, message)
     assert not acknowledgement.duplicate
     assert acknowledgement.case_number in (number, None)
-    assert (acknowledgement.case_number is None) is (city.profile.transport in LEFT_FOR_IT)
+    assert (acknowledgement.case_number is None) is (city.profile.transport in NUMBERED_LATER)
     assert await settled(city, message) == [number]
     (row,) = city.rows("select mode, task_code from bookings")
     assert row == ("1", message.task_code)
@@ -142,7 +144,8 @@ async def test_the_same_message_twice(city: SimulatedCity) -> None:
 
 async def test_asked_about_a_message_that_never_came(city: SimulatedCity) -> None:
     message, _ = message_to(city.code)
-    if city.profile.duplicates is Duplicates.QUERY_FIRST or city.profile.transport is Transport.SFTP_BATCH:
+    asked = (Transport.SFTP_BATCH, Transport.PEER_GATEWAY)
+    if city.profile.duplicates is Duplicates.QUERY_FIRST or city.profile.transport in asked:
         assert await city.adapter.find(message) is None
     else:
         with pytest.raises(PartnerProtocol):
@@ -326,7 +329,8 @@ async def test_clocks_that_differ(city: SimulatedCity, skew_s: int, taken: bool)
     await city.control(skew_s=float(skew_s))
     message, files = message_to(city.code)
     if taken:
-        assert (await city.adapter.deliver(message, files)).case_number
+        acknowledgement = await city.adapter.deliver(message, files)
+        assert acknowledgement.case_number or acknowledgement.receipt
     else:
         with pytest.raises(PartnerProtocol, match="credentials"):
             await city.adapter.deliver(message, files)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jmespath.functions import Functions, signature
 
-from adapters.expression_functions import FUNCTIONS, Unmappable
+from adapters.expression_functions import Unmappable
 from adapters.expressions import ExpressionError, compile_expression
+from adapters.function_table import FUNCTIONS
 from adapters.profile import load_profile
 from adapters.registry import ADAPTERS
 from tests.adapters.cities import CITIES, profile_path

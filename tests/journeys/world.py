@@ -26,8 +26,25 @@ from gateway.usecases.read_seeds import read_seeds
 from schemas.agreement import Mode
 from schemas.service_item import ServiceItem
 
-UNSAFE = "360700"
-"""赣州 plays the `unsafe` city: 汕尾's wire, no query, duplicates booked. Only in tests; 演示数据."""
+UNSAFE = "999900"
+"""A city of tests only: 汕尾's wire, no query, duplicates booked. Its items and its agreement are made up below."""
+_UNSAFE_SEEDS = {
+    "divisions.csv": f"{UNSAFE},不可重发市,演示省,990000,prefecture,neighbour\n",
+    "cities.yaml": f'  - {{division_code: "{UNSAFE}", name: 不可重发市, province_name: 演示省}}\n',
+    "items/housing_fund.yaml": f"""
+  - city: "{UNSAFE}"
+    body: {{name: 不可重发市住房公积金管理中心（演示）, credit_code: 12999900DEMY00099D, kind: "2"}}
+""",
+    "agreements.yaml": f"""
+  - agreement_id: AG-445200-{UNSAFE}-1
+    title: 演示：揭阳收件、不可重发市办理
+    collecting_city: "445200"
+    deciding_city: "{UNSAFE}"
+    items: *housing_fund
+    modes: [ONLINE, COLLECT]
+    valid_from: 2026-01-01
+""",
+}
 QUICK = {
     "TONGBAN_RETRY_DELAYS_S": json.dumps([0.2, 0.3, 0.5, 0.5, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
     "TONGBAN_SWEEP_S": "0.2",
@@ -124,12 +141,14 @@ class World:
         return whole
 
 
-def _profiles(folder: Path) -> Path:
-    """The shipped profiles, plus the `unsafe` one under the code of a city that has items but no profile yet."""
-    target = folder / "profiles"
-    shutil.copytree(ROOT / "seeds" / "cities", target)
-    unsafe = (ROOT / "tests" / "adapters" / "unsafe.yaml").read_text(encoding="utf-8")
-    (target / f"{UNSAFE}.yaml").write_text(unsafe.replace("999900", UNSAFE), encoding="utf-8")
+def _seeds(folder: Path) -> Path:
+    """The shipped seeds and profiles, and the `unsafe` city added to each."""
+    target = folder / "seeds"
+    shutil.copytree(ROOT / "seeds", target)
+    for name, more in _UNSAFE_SEEDS.items():
+        with (target / name).open("a", encoding="utf-8") as handle:
+            handle.write(more)
+    shutil.copy(ROOT / "tests" / "adapters" / "unsafe.yaml", target / "cities" / f"{UNSAFE}.yaml")
     return target
 
 
@@ -150,9 +169,10 @@ async def open_world(
     """Simulators running, database seeded, keys made; start gateways with `world.gateway()`."""
     parties = Parties(folder)
     ring = new_ring(folder / "keys")
-    variables = {"TONGBAN_PROFILES_DIR": str(_profiles(folder)), **(extra or {})}
-    await load(Settings(data_dir=folder / "a", database_url=database_url))
-    items = {(item.city, item.item_code): item for item in read_seeds(ROOT / "seeds").items}
+    seeds = _seeds(folder)
+    variables = {"TONGBAN_SEEDS_DIR": str(seeds), **(extra or {})}
+    await load(Settings(data_dir=folder / "a", database_url=database_url, seeds_dir=seeds))
+    items = {(item.city, item.item_code): item for item in read_seeds(seeds).items}
     async with simulated_cities(parties, cities, pace=pace):
         yield World(folder, parties, ring, database_url, items, variables)
 

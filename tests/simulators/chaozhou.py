@@ -113,14 +113,19 @@ class Chaozhou(Simulator):
         for name in (*(one["WJM"] for one in manifest["WJQD"]), path.name):
             shutil.move(self._inbox / name, self._archive / name)
 
+    def _told(self, at: float) -> str:
+        """A true time as this city's clock shows it."""
+        return clock.text(at + self.settings.skew_s)
+
     def _judge(self, number: str, place: int, row: Received) -> dict[str, object]:
         self.books.deliver(row.our_ref, row.sha256)
         at = clock.now()
-        ack: dict[str, object] = {"PCH": number, "XH": place, "YSBLSH": row.our_ref, "SJ": clock.text(at)}
+        ack: dict[str, object] = {"PCH": number, "XH": place, "YSBLSH": row.our_ref, "SJ": self._told(at)}
         if (known := self._bookings.get(row.our_ref)) is not None:
             return ack | {"JG": "2", "SBLSH": known.case_number}
         refused = self.control.refuses((row.task_code,)) or self.settings.take("refuse_count")
-        refusal = row.fault or ("不符合申报条件" if refused else None)
+        lost = bool(row.files) and self.settings.take("lose_uploads")
+        refusal = row.fault or ("材料文件缺失" if lost else "不符合申报条件" if refused else None)
         if refusal:
             if not row.fault:
                 self.books.step(row.our_ref, "REJECTED")
@@ -140,7 +145,7 @@ class Chaozhou(Simulator):
     def _judge_follow_up(self, number: str, place: int, row: FollowUp) -> dict[str, object]:
         """1 taken, 2 had it before, 3 refused."""
         ack: dict[str, object] = {"PCH": number, "XH": place, "HXLSH": row.message_id, "YSBLSH": row.our_ref}
-        ack |= {"HXLX": row.kind, "SJ": clock.text(clock.now())}
+        ack |= {"HXLX": row.kind, "SJ": self._told(clock.now())}
         booking = self._bookings.get(row.our_ref)
         if row.fault or booking is None:
             return ack | {"JG": "3", "YY": row.fault or "未查询到办件"}
@@ -178,7 +183,7 @@ class Chaozhou(Simulator):
             "SBLSH": booking.case_number,
             "XH": moment.number,
             "ZT": moment.code,
-            "SJ": clock.text(moment.at),
+            "SJ": self._told(moment.at),
             "SM": REASONS.get(moment.code, ""),
         }
         if moment.code != "40":

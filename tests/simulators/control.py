@@ -2,11 +2,15 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field, fields
+from email.utils import formatdate
 from enum import Enum
 from typing import Any
 
+from tests.simulators import clock
+
 EVERYWHERE = frozenset(
     {"pace_s", "silent", "outcome", "refuse_count", "repeat", "reorder", "late_s", "down", "wrong_digest", "by_item"}
+    | {"skew_s", "lose_uploads"}
 )
 REST = EVERYWHERE | {
     "slow_before_s",
@@ -18,14 +22,18 @@ REST = EVERYWHERE | {
     "cut_after_booking",
     "later_count",
     "retry_after_s",
-    "skew_s",
+    "retry_after_as_date",
     "lose_files",
+    "storm",
+    "wrong_charset",
+    "truncated_answers",
+    "huge_answers",
 }
 
 
 @dataclass(slots=True)
 class Settings:
-    """Counters (…_count, bad_signature) go down as they are used."""
+    """Counters (…_count, bad_signature, lose_uploads and those of spoiling.py) go down as they are used."""
 
     pace_s: float = 0.2
     silent: bool = False
@@ -39,6 +47,7 @@ class Settings:
     cut_after_booking: bool = False
     later_count: int = 0
     retry_after_s: float = 0.0
+    retry_after_as_date: bool = False
     refuse_count: int = 0
     down: bool = False
     repeat: int = 0
@@ -47,6 +56,12 @@ class Settings:
     skew_s: float = 0.0
     bad_signature: int = 0
     lose_files: bool = False
+    lose_uploads: int = 0
+    """So many files that reach it are gone before their application is looked at."""
+    storm: int = 0
+    wrong_charset: int = 0
+    truncated_answers: int = 0
+    huge_answers: int = 0
     wrong_digest: bool = False
     callback_url: str = ""
     cut_at_bytes: int = 0
@@ -64,6 +79,13 @@ class Settings:
 
     def outcome_of(self, task_code: str) -> str:
         return self.by_item.get(task_code, self.outcome)
+
+    def retry_after(self) -> dict[str, str]:
+        """The header: seconds, or the date that RFC 9110 also allows."""
+        if not self.retry_after_s:
+            return {}
+        at = formatdate(clock.now() + self.retry_after_s, usegmt=True)
+        return {"Retry-After": at if self.retry_after_as_date else f"{self.retry_after_s:g}"}
 
     def take(self, counter: str) -> bool:
         """Whether one more of `counter` was left; it is used up by this call."""

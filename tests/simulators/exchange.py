@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine, RowMapping, Table, insert, select, update
 
-from tests.simulators import clock, shapes
+from tests.simulators import shapes
 from tests.simulators.books import Upload, digest
 from tests.simulators.exchange_tables import ACCEPT, MATERIAL, PROCESS, RESULT
 
@@ -104,8 +104,7 @@ class Exchange:
         by_guid = {row["row_guid"]: _received(row, materials[row["outer_no"]]) for row in accepts}
         return [by_guid[guid] for guid in guids if guid in by_guid]
 
-    def acknowledge(self, acks: Sequence[Ack]) -> None:
-        told_at = clock.text(clock.now())
+    def acknowledge(self, acks: Sequence[Ack], told_at: str) -> None:
         with self._engine.begin() as connection:
             for ack in acks:
                 values = {

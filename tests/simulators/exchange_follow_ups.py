@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, RowMapping, select, update
 
-from tests.simulators import clock, shapes
+from tests.simulators import shapes
 from tests.simulators.books import Upload
 from tests.simulators.exchange import MATERIAL_SHAPE, material_fault, upload_of
 from tests.simulators.exchange_tables import FOLLOW, FOLLOW_MATERIAL
@@ -59,8 +59,8 @@ class FollowUpRows:
                 for row in rows
             ]
 
-    def acknowledge(self, row_guid: str, code: str, message: str) -> None:
-        values = {"ack_time": clock.text(clock.now()), "ack_code": code, "ack_message": message}
+    def acknowledge(self, row_guid: str, code: str, message: str, told_at: str) -> None:
+        values = {"ack_time": told_at, "ack_code": code, "ack_message": message}
         with self._engine.begin() as connection:
             connection.execute(update(FOLLOW).where(FOLLOW.c.row_guid == row_guid).values(values))
 

@@ -98,7 +98,9 @@ class Hub(RestCity):
             return self._receipt("01", "重复派件", known[0])
         if (answer := self._unreachable(area)) is not None:
             return answer
-        files = [file for one in message["attachments"] for file in self.uploaded(our_ref, one["attachNo"], one["sha256"])]
+        files = [
+            file for one in message["attachments"] for file in self.uploaded(our_ref, one["attachNo"], one["sha256"])
+        ]
         at = clock.now()
         self._serial += 1
         number = f"{area}-{clock.day(at)}-{self._serial:06d}"

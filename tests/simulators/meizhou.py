@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -110,6 +110,8 @@ class Meizhou(Simulator):
         """Books a first message, or refuses it."""
         refused = self.control.refuses((received.task_code,)) or self.settings.take("refuse_count")
         refusal = received.fault or ("不符合申报条件" if refused else None)
+        if received.files and self.settings.take("lose_uploads"):
+            refusal = "材料文件缺失"
         if refusal:
             return Verdict(Ack(received.row_guid, "10", refusal, None), received.our_ref, begins=False)
         at = clock.now()
@@ -145,7 +147,7 @@ class Meizhou(Simulator):
         if not guids:
             return
         verdicts = [self._verdicts.get(guid) or await self._recalled(guid) for guid in guids]
-        await self._database(self._exchange.acknowledge, [verdict.ack for verdict in verdicts])
+        await self._database(self._exchange.acknowledge, [verdict.ack for verdict in verdicts], self._told())
         for verdict in verdicts:
             self._verdicts.pop(verdict.ack.row_guid, None)
             if verdict.begins:
@@ -162,7 +164,7 @@ class Meizhou(Simulator):
                 moment = self._under_way.withdraw(our_ref, WITHDRAWN)
                 self.tasks.create_task(self._tell(self._bookings[our_ref], moment, ""))
         code, message = ("00", "已接收") if refusal is None else ("10", refusal)
-        await self._database(self._follow_ups.acknowledge, received.row_guid, code, message)
+        await self._database(self._follow_ups.acknowledge, received.row_guid, code, message, self._told())
 
     def _objection(self, received: Followed) -> str | None:
         if received.our_ref not in self._bookings:
@@ -199,7 +201,12 @@ class Meizhou(Simulator):
         for copy in range(1 + self.settings.repeat):
             await self._insert(booking, moment, outcome, copy)
 
+    def _told(self) -> str:
+        """Now, by the city's own clock."""
+        return clock.text(clock.now() + self.settings.skew_s)
+
     async def _insert(self, booking: Booking, moment: Moment, outcome: str, copy: int) -> None:
+        moment = replace(moment, at=moment.at + self.settings.skew_s)
         if moment.code:
             rows = [event_row(booking, moment, copy)]
         else:

@@ -22,7 +22,8 @@ LIFE_S = 300
 WANTED = frozenset({"@method", "@path", "@query", "content-digest", "tongban-to", "tongban-version"})
 _INPUT = re.compile(r'^([a-z*][a-z0-9_.*-]*)=(\(([^()]*)\)((?:;[a-z]+=(?:"[^"\\]*"|[0-9]+))*))$')
 _PARAMETER = re.compile(r';([a-z]+)=("[^"\\]*"|[0-9]+)')
-_ES256 = ec.ECDSA(hashes.SHA256())
+_ES256 = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+_ANY_ES256 = ec.ECDSA(hashes.SHA256())
 
 
 class Objection(Exception):
@@ -92,7 +93,7 @@ def is_signed(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> 
         return False
     r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
     try:
-        key.verify(encode_dss_signature(r, s), data, _ES256)
+        key.verify(encode_dss_signature(r, s), data, _ANY_ES256)
     except InvalidSignature:
         return False
     return True

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 
 import orjson
 from aiohttp import web
@@ -13,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from tests.simulators.books import Books
 from tests.simulators.control import Control, InvalidSetting
+from tests.simulators.spoiling import spoiler
 
 _UPLOAD_LIMIT_BYTES = 256 * 1024 * 1024
 
@@ -49,6 +51,7 @@ class Simulator:
         self.books = books
         self.control = control
         self.settings = control.settings
+        books.loses = partial(self.settings.take, "lose_uploads")
         self.tasks: asyncio.TaskGroup
 
     def configure(self, options: argparse.Namespace) -> None:
@@ -72,7 +75,7 @@ class Simulator:
             await asyncio.sleep(0.05)
 
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[self._down], client_max_size=_UPLOAD_LIMIT_BYTES)
+        app = web.Application(middlewares=[self._down, spoiler(self.settings)], client_max_size=_UPLOAD_LIMIT_BYTES)
         app.add_routes(
             [
                 web.get("/_control", self._get_control),

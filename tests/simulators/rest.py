@@ -108,8 +108,7 @@ class RestCity(Simulator):
         return json_answer(self.envelope("99", f"报文格式不正确: {where}"), status=400)
 
     def _answer_fault(self, request: web.Request, fault: Fault) -> web.Response:
-        wait_s = self.settings.retry_after_s
-        headers = {"Retry-After": f"{wait_s:g}"} if wait_s else {}
+        headers = self.settings.retry_after()
         if fault is Fault.CUT:
             return cut(request)
         if fault is Fault.FAIL:

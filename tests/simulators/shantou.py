@@ -92,6 +92,8 @@ class Shantou(SoapCity):
 
     def _material_file(self, our_ref: str, material: dict[str, Any]) -> list[Upload]:
         if "WJNR" in material:
+            if self.settings.take("lose_uploads"):
+                raise Refused("-50", "材料文件缺失")
             content = self._decoded(material["WJNR"], material.get("SHA256", ""))
             return [Upload(our_ref, material.get("WJM", ""), len(content), digest(content))]
         if "WJBH" not in material:

@@ -105,8 +105,7 @@ class SoapCity(Simulator):
                 raise Refused(code, f"{name}为空")
 
     def _answer_fault(self, request: web.Request, asked: soap.Asked, fault: Fault) -> web.Response:
-        wait_s = self.settings.retry_after_s
-        headers = {"Retry-After": f"{wait_s:g}"} if wait_s else {}
+        headers = self.settings.retry_after()
         if fault is Fault.CUT:
             return cut(request)
         if fault is Fault.FAIL and self.settings.fail_status == 500:

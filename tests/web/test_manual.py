@@ -79,6 +79,10 @@ async def test_a_case_from_the_packet_to_its_result(desk: Gateway) -> None:
 
 async def test_the_packet_and_its_text_are_fetched_by_number_or_by_message(sqlite_desk: Gateway) -> None:
     packet = await handed_in(sqlite_desk, files=(b"hello",))
+    answer = await sqlite_desk.call("GET", f"/v1/manual/{packet['packet']}/packet")
+    archive = zipfile.ZipFile(io.BytesIO(answer.body))
+    manifest = json.loads(archive.read("manifest.json"))
+    assert archive.read(manifest["files"][0]["entry"]) == b"hello"
     for name in (packet["message_id"], packet["packet"]):
         answer = await sqlite_desk.call("GET", f"/v1/manual/{name}/packet")
         assert answer.status == 200
@@ -90,9 +94,6 @@ async def test_the_packet_and_its_text_are_fetched_by_number_or_by_message(sqlit
         assert packet["packet"] in text.body.decode()
         shown = await sqlite_desk.call("GET", f"/v1/manual/{name}")
         assert shown.body["message_id"] == packet["message_id"]
-    archive = zipfile.ZipFile(io.BytesIO(answer.body))
-    manifest = json.loads(archive.read("manifest.json"))
-    assert archive.read(manifest["files"][0]["entry"]) == b"hello"
     for name in (new_id(), f"445200-{CITY}-000999", f"441300-{CITY}-000001", "445200-441300-000001"):
         for page in ("", "/packet", "/text"):
             problem(await sqlite_desk.call("GET", f"/v1/manual/{name}{page}"), 404, "request.not_found")
@@ -147,12 +148,12 @@ async def test_who_may(sqlite_desk: Gateway) -> None:
         ({"step": "SUPPLEMENT_ASKED"}, ["/reason"]),
         ({"step": "RETURNED"}, ["/reason"]),
         ({"step": "FORWARDED"}, ["/reason"]),
-        ({"step": "ARRIVED", "occurred_at": later(400)}, ["/occurred_at"]),
+        ({"step": "ARRIVED", "occurred_at": "2999-01-01T00:00:00Z"}, ["/occurred_at"]),
         ({"step": "ARRIVED", "occurred_at": "2026-11-23T09:00:00"}, ["/occurred_at"]),
         ({"step": "ARRIVED", "occurred_at": "2020-01-01T09:00:00+08:00"}, ["/occurred_at"]),
-        ({"step": "ARRIVED", "parcel": {"carrier": "EMS", "number": "1", "direction": "up"}}, ["/parcel/number", "/parcel/direction"]),
+        ({"parcel": {"carrier": "EMS", "number": "1", "direction": "up"}}, ["/parcel/number", "/parcel/direction"]),
     ],
-)  # fmt: skip
+)
 async def test_a_wrong_registration_names_its_fields_and_keeps_nothing(
     sqlite_desk: Gateway, said: dict[str, Any], wanted: list[str]
 ) -> None:
@@ -194,7 +195,7 @@ async def test_a_step_that_was_forgotten_is_registered_later(desk: Gateway) -> N
 
 async def test_the_same_registration_again_changes_nothing(desk: Gateway) -> None:
     packet = await handed_in(desk)
-    said = {"step": "ARRIVED", "occurred_at": later(0), "case_number": "GZ1"}
+    said: dict[str, Any] = {"step": "ARRIVED", "occurred_at": later(0), "case_number": "GZ1"}
     first = await registered(desk, packet["message_id"], key="once", **said)
     assert "Idempotent-Replayed" not in first.headers
     again = await registered(desk, packet["message_id"], key="once", **said)
@@ -212,7 +213,7 @@ async def test_the_same_registration_again_changes_nothing(desk: Gateway) -> Non
 
 async def test_many_at_once_register_one_step(desk: Gateway) -> None:
     packet = await handed_in(desk)
-    said = {"step": "ARRIVED", "occurred_at": later(0)}
+    said: dict[str, Any] = {"step": "ARRIVED", "occurred_at": later(0)}
     answers = await asyncio.gather(*(registered(desk, packet["message_id"], key="k", **said) for _ in range(8)))
     assert [one.status for one in answers] == [200] * 8
     assert [("Idempotent-Replayed" in one.headers) for one in answers].count(False) == 1
@@ -241,6 +242,7 @@ async def test_files_must_be_the_callers_own(desk: Gateway) -> None:
     packet = await handed_in(desk)
     await registered(desk, packet["message_id"], step="ACCEPTED")
     theirs = (await desk.upload(RESULT, role=Role.OFFICER)).body["file_id"]
+    said: dict[str, Any]
     for file_id in (theirs, new_id()):
         said = {"step": "DECIDED", "outcome": "COMPLETED", "files": [file_id]}
         document = problem(await registered(desk, packet["message_id"], **said), 422, "request.file_unknown")
@@ -265,6 +267,7 @@ async def test_files_must_be_the_callers_own(desk: Gateway) -> None:
 )
 async def test_every_way_a_case_can_go(sqlite_desk: Gateway, steps: list[str], state: str) -> None:
     packet = await handed_in(sqlite_desk)
+    reason: dict[str, Any] = {}
     for number, step in enumerate(steps):
         reason = {"reason": "演示：应由另一机构办理"} if step in {"REJECTED", "RETURNED", "FORWARDED"} else {}
         said = await registered(sqlite_desk, packet["message_id"], step=step, occurred_at=later(number), **reason)

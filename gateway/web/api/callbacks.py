@@ -38,4 +38,5 @@ async def take(request: web.Request, services: Services) -> web.Response:
         services.metrics.reports.labels(city, result.value).inc()
     if callback.reports:
         request[APPLICATION_ID] = str(callback.reports[0].application_id)
-    return json_response(dict(adapter.callback_reply()))
+    reply = adapter.callback_reply() if callback.reply is None else callback.reply
+    return json_response(dict(reply))

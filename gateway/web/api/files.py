@@ -17,7 +17,8 @@ from schemas.errors import CrossCityError, FieldProblem, Invalid, NotFound, TooL
 _LONGEST_NAME = 200
 
 
-def _name(request: web.Request) -> str:
+def file_name(request: web.Request) -> str:
+    """?name= of an upload. Invalid for what is no file name."""
     name = request.query.get("name", "").strip()
     bad = not name or len(name) > _LONGEST_NAME or any(ord(c) < 32 or c in "/\\\x7f" for c in name)
     if bad:
@@ -33,7 +34,7 @@ async def upload(request: web.Request, services: Services) -> web.Response:
     """POST /v1/files?name=…: the raw bytes as the body, streamed; 201 with the id and both digests."""
     who = authenticate(request, services)
     require_role(who, Role.CLERK, Role.PARTNER, Role.OFFICER)
-    name, limit = _name(request), services.settings.max_file_bytes
+    name, limit = file_name(request), services.settings.max_file_bytes
     if request.content_length is not None and request.content_length > limit:
         raise TooLarge(
             f"The file exceeds {limit} bytes.", f"文件超过 {limit // 1048576} MB 的上限。", limit_bytes=limit

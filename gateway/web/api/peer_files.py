@@ -1,4 +1,4 @@
-"""对等文件接口: a peer brings a file under its own number before the message that names it, and fetches result files."""
+"""对等文件接口: a peer brings files under its own numbers before the message that names them, and fetches results."""
 
 import hashlib
 from collections.abc import AsyncIterator
