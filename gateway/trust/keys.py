@@ -32,6 +32,21 @@ _HASHES: dict[str, tuple[Literal["rsa", "ec"], hashes.HashAlgorithm]] = {
 }
 WEAK_SIGNATURES = frozenset({"1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1"})
 _SMALLEST_RSA = 2048
+
+
+def family(algorithm: str) -> str:
+    """sm2, rsa, ec or ed25519: which keys an algorithm is for; empty for an unknown one."""
+    if algorithm in SM2_OIDS:
+        return "sm2"
+    return "ed25519" if algorithm == _ED25519 else _HASHES.get(algorithm, ("", None))[0]
+
+
+def digest_of(algorithm: str) -> str:
+    """The name of the digest an algorithm signs, as hashlib knows it; sm3 for SM2."""
+    digest = _HASHES.get(algorithm, ("", None))[1]
+    return "sm3" if digest is None else digest.name
+
+
 ClassicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 

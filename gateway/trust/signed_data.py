@@ -1,0 +1,130 @@
+"""SignedData: GB/T 35275 (GM/T 0010) and CMS signatures with their certificates, read by strict DER.
+
+Numbers of either family are taken inside the other: real issuers mix them. One signer, by issuer and serial number.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.trust import der
+from gateway.trust.certificates import Certificate, CertificateError, Name, certificate, name
+from gateway.trust.der import DerError, Node
+
+SIGNED = frozenset({"1.2.156.10197.6.1.4.2.2", "1.2.840.113549.1.7.2"})
+_CONTENT_TYPE, _DIGEST, _TIME = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.5"
+_DATA = frozenset({"1.2.156.10197.6.1.4.2.1", "1.2.840.113549.1.7.1"})
+"""Plain data in either family of numbers."""
+DIGESTS = {
+    "1.2.156.10197.1.401": "sm3",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+    "1.3.14.3.2.26": "sha1",
+}
+_MOST_CERTIFICATES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SignedData:
+    """签名数据 of one signer."""
+
+    content_type: str
+    content: bytes | None
+    """Encapsulated content; None where it is detached."""
+    certificates: tuple[Certificate, ...]
+    issuer: Name
+    serial: int
+    digest: str
+    """Name of the digest algorithm, or its number where it is unknown."""
+    algorithm: str
+    signature: bytes
+    signed_attributes: bytes | None
+    """As they are signed: the DER of a SET OF."""
+    message_digest: bytes | None
+    signing_time: datetime | None
+
+    def signer(self) -> Certificate | None:
+        """The certificate that the signer's issuer and serial number name."""
+        for one in self.certificates:
+            if one.issuer == self.issuer and one.serial == self.serial:
+                return one
+        return None
+
+
+def signed_data(content: bytes) -> SignedData:
+    """Read a ContentInfo that holds SignedData. DerError says what is wrong."""
+    wrapped = der.sequence(der.read(content), at_least=2, at_most=2)
+    if der.oid(wrapped[0]) not in SIGNED or wrapped[1].tag != 0xA0:
+        raise DerError("not signed data")
+    parts = list(der.sequence(wrapped[1].children(at_most=1)[0], at_least=4, at_most=6))
+    _version, _digests, encapsulated, *rest = parts
+    certificates: tuple[Certificate, ...] = ()
+    while rest and rest[0].tag in (0xA0, 0xA1):
+        part = rest.pop(0)
+        if part.tag == 0xA0:
+            certificates = _certificates(part)
+    if len(rest) != 1:
+        raise DerError("not one list of signers")
+    signers = rest[0].expect(der.SET).children(at_most=2)
+    if len(signers) != 1:
+        raise DerError("not exactly one signer")
+    kind, held = _encapsulated(encapsulated)
+    return _signer(signers[0], kind, held, certificates)
+
+
+def _certificates(node: Node) -> tuple[Certificate, ...]:
+    try:
+        return tuple(certificate(one.der) for one in node.children(at_most=_MOST_CERTIFICATES))
+    except CertificateError as error:
+        raise DerError(str(error)) from None
+
+
+def _encapsulated(node: Node) -> tuple[str, bytes | None]:
+    parts = der.sequence(node, at_least=1, at_most=2)
+    if len(parts) == 1:
+        return der.oid(parts[0]), None
+    held = parts[1].expect(0xA0).children(at_most=1)
+    if len(held) != 1:
+        raise DerError("not one content")
+    return der.oid(parts[0]), der.octets(held[0])
+
+
+def _signer(node: Node, kind: str, held: bytes | None, certificates: tuple[Certificate, ...]) -> SignedData:
+    parts = list(der.sequence(node, at_least=5, at_most=7))
+    _version, identity, digest, *rest = parts
+    issuer, serial = der.sequence(identity, at_least=2, at_most=2)
+    attributes = rest.pop(0) if rest and rest[0].tag == 0xA0 else None
+    if len(rest) < 2:
+        raise DerError("a signer cut short")
+    number = der.oid(der.sequence(digest, at_least=1)[0])
+    message_digest, signing_time = (None, None) if attributes is None else _attributes(attributes, kind)
+    return SignedData(
+        content_type=kind,
+        content=held,
+        certificates=certificates,
+        issuer=name(issuer),
+        serial=der.integer(serial),
+        digest=DIGESTS.get(number, number),
+        algorithm=der.oid(der.sequence(rest[0], at_least=1)[0]),
+        signature=der.octets(rest[1]),
+        signed_attributes=None if attributes is None else b"\x31" + attributes.der[1:],
+        message_digest=message_digest,
+        signing_time=signing_time,
+    )
+
+
+def _attributes(node: Node, kind: str) -> tuple[bytes, datetime | None]:
+    """(messageDigest, signingTime). The content type, where it is signed, is that of the content."""
+    found: dict[str, Node] = {}
+    for one in node.children(at_most=64):
+        number, values = der.sequence(one, at_least=2, at_most=2)
+        held = values.expect(der.SET).children(at_most=16)
+        if der.oid(number) in found or len(held) != 1:
+            raise DerError("a signed attribute that occurs twice, or without exactly one value")
+        found[der.oid(number)] = held[0]
+    if _DIGEST not in found:
+        raise DerError("signed attributes without a message digest")
+    told = der.oid(found[_CONTENT_TYPE]) if _CONTENT_TYPE in found else kind
+    if told != kind and not {told, kind} <= _DATA:
+        raise DerError("signed attributes of another content type")
+    return der.octets(found[_DIGEST]), der.time(found[_TIME]) if _TIME in found else None
