@@ -11,7 +11,7 @@ from schemas.errors import CrossCityError
 _HELP = "通办网关 the gateway that carries government service applications (办件) between cities."
 
 app = App(name="tongban", help=_HELP, version="0.1.0", help_format="plaintext")
-for name in ("serve", "seed", "demo", "normalize", "conformance"):
+for name in ("serve", "seed", "demo", "normalize", "conformance", "verify"):
     app.command(f"gateway.cli.{name}:{name}", name=name)
 for name in (
     "keys",
