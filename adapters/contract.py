@@ -227,8 +227,8 @@ class Adapter(Protocol):
 class DigestExchange(Protocol):
     """摘要对账: what an adapter has besides, where its city can compare a day's cases without listing them all."""
 
-    async def digest(self, day: date) -> CaseDigest:
-        """The city's digest of the cases we collected for it on this Beijing day."""
+    async def digest(self, day: date) -> CaseDigest | None:
+        """The city's digest of the cases we collected for it on this Beijing day; None where it offers none."""
         ...
 
     async def listing_part(self, day: date, buckets: Collection[int]) -> tuple[ListedCase, ...]:

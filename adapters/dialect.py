@@ -80,9 +80,11 @@ class Compiler:
             return self.expression(tree, place)
         if not isinstance(tree, dict):
             raise DialectError(place, "must be an expression or an object", "应为表达式或对象")
-        if {"each", "object"} <= tree.keys() <= {"each", "object", "with"}:
+        if {"each", "object"} <= tree.keys():
+            _check_words(tree, {"each", "object", "with"}, place)
             return self._each(tree, place)
-        if {"when", "then"} <= tree.keys() <= {"when", "then", "else"}:
+        if {"when", "then"} <= tree.keys():
+            _check_words(tree, {"when", "then", "else"}, place)
             other = self.tree(tree["else"], (*place, "else")) if "else" in tree else None
             then = self.tree(tree["then"], (*place, "then"))
             return conditional(self.tree(tree["when"], (*place, "when")), then, other)
@@ -95,6 +97,14 @@ class Compiler:
             raise DialectError((*place, "with"), "must be an object of names", "应为名称与表达式的对象")
         given = {name: self.tree(part, (*place, "with", name)) for name, part in outside.items()}
         return list_of(values, self.tree(tree["object"], (*place, "object")), given)
+
+
+def _check_words(tree: Mapping[str, Any], words: set[str], place: Place) -> None:
+    """Beside the words of a list or a condition nothing else may stand: it would silently be lost."""
+    if other := sorted(tree.keys() - words):
+        first, second = ("each", "object") if "each" in words else ("when", "then")
+        place = (*place, other[0])
+        raise DialectError(place, f"is no word beside {first} and {second}", f"不能与{first}、{second}并列")
 
 
 def message_words(message: OutboundMessage) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from schemas.model import Model, ShortText
 
 
@@ -12,6 +14,10 @@ class SubmitExample(Model):
     message: dict[str, Any]
     uploaded: tuple[str, ...] = ()
     """The numbers the city gave the files, in order."""
+    kept: dict[str, Any] = Field(default_factory=dict)
+    """What steps before it kept (REST)."""
+    kept_files: tuple[dict[str, Any], ...] = ()
+    """What steps kept of each file, in order."""
     now: str = "2026-11-23T09:00:00+08:00"
     expect: dict[str, Any]
 

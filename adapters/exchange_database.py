@@ -6,7 +6,7 @@ commit whose answer was lost may simply be tried again. A refusal comes later, a
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -19,13 +19,14 @@ from adapters.callbacks import CallbackReader
 from adapters.contract import AdapterContext, Callback, CallbackRequest, Collected, FileSource
 from adapters.dialect import follow_up_words, message_words
 from adapters.exchange_calls import ExchangeCalls, Row, SubmitRows
+from adapters.exchange_contents import Commit, Contents
 from adapters.exchange_rows import ExchangeRows
 from adapters.expression_functions import compact_time
-from adapters.faults import Submission, map_database_faults, undescribed
+from adapters.faults import map_database_faults, undescribed
 from adapters.listing import MOST_ROWS, day_words
 from adapters.profile import CityProfile
 from adapters.reading import read_rows
-from adapters.uploads import StoredBytes, check_sizes
+from adapters.uploads import check_sizes
 from schemas.errors import Internal, PartnerProtocol, PartnerUnavailable
 from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
 
@@ -163,27 +164,24 @@ class ExchangeDatabaseAdapter:
         self, kind: SubmitRows, message: OutboundMessage | FollowUp, words: dict[str, Any], files: FileSource
     ) -> Acknowledgement:
         check_sizes(message, self._profile.limits.max_file_bytes)
-        commit = _Commit()
+        commit = Commit()
         with map_database_faults(commit.submission):
             async with asyncio.timeout(self._profile.limits.timeout_s):
-                row, materials = await self._rows_of(kind, message, words, files)
-                fresh = await self._put(kind, row, materials, commit)
+                row, materials = self._rows_of(kind, message, words)
+                contents = Contents(message, files, kind.table.materials.content, commit)
+                fresh = await self._put(kind, row, contents.added(materials), commit)
         return Acknowledgement(duplicate=not fresh, partner_reference=str(message.message_id))
 
-    async def _rows_of(
-        self, kind: SubmitRows, message: OutboundMessage | FollowUp, words: dict[str, Any], files: FileSource
+    def _rows_of(
+        self, kind: SubmitRows, message: OutboundMessage | FollowUp, words: dict[str, Any]
     ) -> tuple[Row, list[Row]]:
         now = self._context.now().isoformat()
         words |= {"now": now, "batch": f"{compact_time(now):.11}".replace("T", "") + f"{next(self._serials):04d}"}
         for number, material in enumerate(words["materials"]):
             material["row_id"] = str(uuid5(message.message_id, str(number)))
-        row, materials = kind.rows(words)
-        content = kind.table.materials.content
-        for outbound, material_row in zip(message.files, materials, strict=False):  # papers come last, without bytes
-            material_row[content] = await StoredBytes(files, outbound.file).whole()
-        return row, materials
+        return kind.rows(words)
 
-    async def _put(self, kind: SubmitRows, row: Row, materials: list[Row], commit: "_Commit") -> bool:
+    async def _put(self, kind: SubmitRows, row: Row, materials: Iterator[Row], commit: Commit) -> bool:
         try:
             return await self._run(self._rows.put, kind.table, row, materials, commit.begin)
         except BaseException:
@@ -208,22 +206,6 @@ class ExchangeDatabaseAdapter:
                 self._opened.engine.dispose()
             self._opened = _Open(url, _create_engine(url))
         return self._opened.engine
-
-
-class _Commit:
-    """What the loop and the thread know of one commit.
-
-    Either the thread sees `abandoned` and does not commit, or the loop sees `begun` and knows that it may have.
-    """
-
-    def __init__(self) -> None:
-        self.submission, self.abandoned = Submission(), False
-
-    def begin(self) -> None:
-        """Called in the thread just before the commit."""
-        self.submission.begun = True
-        if self.abandoned:
-            raise TimeoutError
 
 
 def _create_engine(url: str) -> Engine:

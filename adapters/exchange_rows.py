@@ -1,6 +1,6 @@
 """前置库的表: the statements of one profile, over tables it only names; run in a thread, one transaction a call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnClause, Connection, Engine, LargeBinary, TableClause, column, insert, select, table, update
@@ -61,7 +61,7 @@ class ExchangeRows:
         engine: Engine,
         submit: SubmitTable,
         row: Row,
-        materials: Sequence[Row],
+        materials: Iterable[Row],
         begin_commit: Callable[[], None],
     ) -> bool:
         """Insert the message and its materials; False where its key is there already.
@@ -82,6 +82,7 @@ class ExchangeRows:
                 raise
             for material in materials:
                 _insert(connection, submit.materials.table, material, submit.materials.content)
+                del material  # or its file would be held until the next one is there, too
             begin_commit()
             _commit(connection)
         return True

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid5
 
 import orjson
 from pydantic import ValidationError
 
 from adapters.dialect import Compiler, follow_up_words
 from adapters.differences import differences
+from adapters.example_words import fill_in
 from adapters.examples import FollowUpExample, ListingExample
 from adapters.exchange_calls import ExchangeCalls
 from adapters.expression_functions import Unmappable, json_bytes
@@ -59,12 +59,8 @@ def _check_follow_up(profile: CityProfile, compiler: Compiler, example: FollowUp
     if not _does(profile, message.kind):
         yield "the profile has no such operation"
         return
-    words = follow_up_words(message) | {"now": example.now, "batch": "EXAMPLE"}
-    numbers = iter(example.uploaded)
-    for number, material in enumerate(words["materials"]):
-        material["row_id"] = str(uuid5(message.message_id, str(number)))
-        material["uploaded"] = next(numbers, None) if material["file"] else None
-        material["content"] = "BASE64" if material["file"] else None
+    words = follow_up_words(message)
+    fill_in(words, example, message.message_id)
     try:
         found = _spoken(profile, compiler, message.kind, words)
     except Unmappable as error:

@@ -32,9 +32,7 @@ _AUTHORIZATION = "Authorization"
 class Channel:
     """HTTP to one city. Whoever calls `post` maps faults and limits time; `ask` and `stream` do so themselves."""
 
-    def __init__(
-        self, profile: CityProfile, auth: Auth | None, context: AdapterContext, judge: Judge
-    ) -> None:
+    def __init__(self, profile: CityProfile, auth: Auth | None, context: AdapterContext, judge: Judge) -> None:
         self._limits, self._auth, self._context, self._judge = profile.limits, auth, context, judge
         self._rate = RateLimit(profile.limits.per_second)
         self._hooks = profile.hook_functions()

@@ -50,15 +50,14 @@ class _ByCode:
     needs_body = True
 
     def __init__(self, code: Evaluate, meanings: Mapping[str, str]) -> None:
-        self._code, self._meanings = code, meanings
+        self._code = code
+        self._verdicts = {code: Verdict(meaning, code[:100]) for code, meaning in meanings.items()}
 
     def verdict(self, body: Any) -> Verdict | None:
         code = self._code(body)
         if code is None:
             raise Unmappable("the answer has no code", "应答中没有应答码")
-        text = str(code)
-        meaning = self._meanings.get(text)
-        return None if meaning is None else Verdict(meaning, text[:100])
+        return self._verdicts.get(code if isinstance(code, str) else str(code))
 
 
 class _ByRule:
@@ -92,16 +91,16 @@ class Judge:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         every = frozenset().union(*(rule.statuses for rule in rules))
-        self._by_status = {
-            status: tuple(rule for rule in rules if status in rule.statuses) for status in sorted(every)
-        }
+        self._by_status = {status: tuple(rule for rule in rules if status in rule.statuses) for status in sorted(every)}
 
     def rules_for(self, status: int) -> tuple[Rule, ...]:
         """In order; none for a status no rule is about."""
         return self._by_status.get(status, ())
 
 
-def compiled_judge(answers: Answers | None, outcomes: Sequence[OutcomeRule] | None, compiler: Compiler, place: Place) -> Judge:
+def compiled_judge(
+    answers: Answers | None, outcomes: Sequence[OutcomeRule] | None, compiler: Compiler, place: Place
+) -> Judge:
     """From whichever of the two a profile gives. Raises DialectError, also for a rule that can never be reached."""
     if answers is not None:
         meanings = {code: kind for kind in _MEANINGS for code in getattr(answers, kind)}
@@ -116,5 +115,7 @@ def _check_reachable(rules: Sequence[OutcomeRule], place: Place) -> None:
         before = [other for other in rules[:number] if other.when in (None, rule.when)]
         if rule.statuses() <= frozenset().union(*(other.statuses() for other in before)):
             raise DialectError(
-                (*place, number), "rules before this one cover it: it is never reached", "前面的规则已覆盖，本条永远不会用到"
+                (*place, number),
+                "rules before this one cover it: it is never reached",
+                "前面的规则已覆盖，本条永远不会用到",
             )

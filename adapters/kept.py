@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import jmespath
@@ -61,7 +62,9 @@ class StepOrder:
             raise DialectError(place, f"there is no step {step_name}", f"没有名为{step_name}的步骤")
         if step.each is not None and operation not in _WITH_FILES:
             raise DialectError(
-                place, f"{operation} has no files or materials for this step", f"{operation}没有文件或材料，不能用该步骤"
+                place,
+                f"{operation} has no files or materials for this step",
+                f"{operation}没有文件或材料，不能用该步骤",
             )
         self._used.add(step_name)
         return step
@@ -109,7 +112,7 @@ def _names(node: Mapping[str, Any], *, bare: bool) -> Iterator[str]:
     if bare and node.get("type") in _ELSEWHERE:
         children = children[:1]
     if node.get("type") == "subexpression":
-        for place, (one, other) in enumerate(zip(children, children[1:], strict=False)):
+        for place, (one, other) in enumerate(pairwise(children)):
             if one.get("type") == "field" and one.get("value") == _KEPT and not (bare and place):
                 yield from _first_field(other)
     for child in children:

@@ -4,6 +4,7 @@ Only to hosts that the profile names or to the city's own; never with a user nam
 the city's own, and never inside our own network unless the city itself is there.
 """
 
+import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import AddressFamily
 
@@ -14,6 +15,8 @@ from yarl import URL
 from adapters.rest_operations import RestOperations
 from schemas.errors import PartnerProtocol
 
+_ADDRESS = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
+_AUTHORITY = re.compile(r"[a-z0-9._-]+(:[0-9]{1,5})?")  # no user name, no address in brackets
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -21,27 +24,30 @@ class Links:
     """链接规则 of one city."""
 
     def __init__(self, rest: RestOperations) -> None:
-        self._home, self._hosts = URL(rest.url), rest.links
+        self._home, self._hosts = URL(rest.url.lower()), rest.links
         """`links`: absent = no reference is an address."""
 
     def leads_to(self, reference: str) -> URL | None:
         """Where a reference leads, if it is an address. PartnerProtocol for one that is not followed."""
-        if self._hosts is None or not reference.lower().startswith(("http://", "https://")):
+        found = _ADDRESS.match(reference)
+        if self._hosts is None or found is None:
             return None
+        scheme, authority, rest = found[1].lower(), found[2].lower(), found[3]
+        if _AUTHORITY.fullmatch(authority) is None or (self._home.scheme == "https" and scheme != "https"):
+            raise _not_followed()
         try:
-            url = URL(reference, encoded=True)
-            port = url.port
+            plain = rest.isascii() and " " not in rest
+            url = URL(f"{scheme}://{authority}{rest}", encoded=plain).with_fragment(None)
+            allowed = self.is_home(url) or not {url.host, f"{url.host}:{url.port}"}.isdisjoint(self._named(url))
         except ValueError:
             raise _not_followed() from None
-        if not url.host or url.user or url.password or (self._home.scheme == "https" and url.scheme != "https"):
+        if not allowed:
             raise _not_followed()
-        if not (self.is_home(url) or {url.host, f"{url.host}:{port}"} & self._named(url)):
-            raise _not_followed()
-        return url.with_fragment(None)
+        return url
 
     def is_home(self, url: URL) -> bool:
         """Whether it is the city's own interface, which our credentials are for."""
-        return url.origin() == self._home.origin()
+        return (url.scheme, url.host, url.port) == (self._home.scheme, self._home.host, self._home.port)
 
     def _named(self, url: URL) -> set[str]:
         """The hosts of the profile; one without a port means the usual one."""
@@ -51,7 +57,8 @@ class Links:
 
 def _not_followed() -> PartnerProtocol:
     return PartnerProtocol(
-        "The result file's address is none that this city's profile allows.", "结果文件的链接不在该城市配置允许的范围内。"
+        "The result file's address is none that this city's profile allows.",
+        "结果文件的链接不在该城市配置允许的范围内。",
     )
 
 
@@ -87,13 +94,12 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, home: str) -> None:
         self._home = home
-        self._resolver = ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: AddressFamily = AddressFamily.AF_INET
     ) -> list[ResolveResult]:
         """As the system says. PartnerProtocol for an address that is not followed; OSError as the system's."""
-        found = await self._resolver.resolve(host, port, family)
+        found = await ThreadedResolver().resolve(host, port, family)
         if any(is_inner(one["host"]) for one in found) and not await self.home_is_inner():
             raise _not_followed()
         return found
@@ -107,12 +113,11 @@ class GuardedResolver(AbstractResolver):
         """Whether the city's own host lies inside."""
         if is_number(self._home):
             return is_inner(self._home)
-        found = await self._resolver.resolve(self._home, 0, AddressFamily.AF_UNSPEC)
+        found = await ThreadedResolver().resolve(self._home, 0, AddressFamily.AF_UNSPEC)
         return any(is_inner(one["host"]) for one in found)
 
     async def close(self) -> None:
-        """Release the resolver."""
-        await self._resolver.close()
+        """Nothing is held."""
 
 
 def is_number(host: str) -> bool:

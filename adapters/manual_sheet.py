@@ -9,7 +9,6 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from adapters.expression_functions import Unmappable
 from adapters.manual_calls import WrittenPart, as_tree
 from adapters.manual_operations import SHEET_STEM, Sheet
 from adapters.xml_writing import written
@@ -32,13 +31,10 @@ def sheet_documents(parts: Sequence[WrittenPart], sheet: Sheet) -> list[Document
 
 
 def csv_bytes(rows: Sequence[Sequence[str]], charset: str) -> bytes:
-    """RFC 4180 that Excel opens by a double click. Raises Unmappable for a character the charset lacks."""
+    """RFC 4180 that Excel opens by a double click."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows([_harmless(cell) for cell in row] for row in rows)
-    try:
-        return text.getvalue().encode(charset)
-    except UnicodeEncodeError:
-        raise Unmappable("a character cannot be written in this charset", "有字符无法以该字符集书写") from None
+    return text.getvalue().encode(charset)  # both charsets have every character
 
 
 def _harmless(cell: str) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from adapters.time_functions import wrong_pattern
 from schemas.message import Outcome, Step
 from schemas.model import Model
 
@@ -196,6 +197,7 @@ class NationalExchangeAuth(Model):
 _SIGNED_WORDS = frozenset({"method", "path", "query", "timestamp", "nonce", "body_digest"})
 _HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 _Template = Annotated[str, StringConstraints(pattern=r"^[\x09\x0a\x20-\x7e]{1,500}$")]
+_TimePattern = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*%[\x20-\x7e]+$", max_length=60)]
 
 
 class RecipeAuth(Model):
@@ -209,13 +211,22 @@ class RecipeAuth(Model):
     """What is signed: {method} {path} {query} {timestamp} {nonce} {body_digest} {secret} and the names in `values`."""
     body_digest: Literal["sha256", "sm3"] = "sha256"
     encoding: Literal["hex", "hex_upper", "base64"] = "hex"
-    timestamp: Literal["s", "ms", "compact"] = "ms"
-    """compact: YYYYMMDDhhmmss in Beijing time."""
+    timestamp: Literal["s", "ms", "compact"] | _TimePattern = "ms"
+    """compact: YYYYMMDDhhmmss in Beijing time; or a pattern as for format_time(), in `zone`."""
+    zone: Annotated[str, StringConstraints(max_length=40)] = "Asia/Shanghai"
     headers: Annotated[dict[_HeaderName, _Template], Field(min_length=1)]
     """Header → {signature}, {timestamp}, {nonce}, a name in `values`, or fixed text around them."""
     values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,30}$")], _Template] = Field(
         default_factory=dict
     )
+
+    @model_validator(mode="after")
+    def _the_time_can_be_read_back(self) -> Self:
+        if "%" in self.timestamp:
+            zone = None if "%z" in self.timestamp else self.zone
+            if (wrong := wrong_pattern(self.timestamp, zone, reads=True)) is not None:
+                raise ValueError(f"timestamp：{wrong[1]} / timestamp: {wrong[0]}")
+        return self
 
     @model_validator(mode="after")
     def _templates_fit(self) -> Self:

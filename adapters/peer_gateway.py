@@ -7,7 +7,7 @@ fetches it; where we have none for it, we fetch what it leaves, and bring result
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -35,9 +35,11 @@ from adapters.uploads import StoredBytes, check_sizes
 from schemas.application import StoredFile, Submitted
 from schemas.errors import Internal, NotFound, PartnerProtocol
 from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
+from schemas.reconciliation import CaseDigest
 
 _FILES, _APPLICATIONS, _FOLLOW_UPS = "/v1/peer/files", "/v1/peer/applications", "/v1/peer/follow-ups"
 _REPORTS, _MESSAGES, _LISTINGS = "/v1/peer/reports", "/v1/peer/messages", "/v1/peer/listings"
+_DIGESTS = "/v1/peer/digests"
 _MOST_PAGES = 1000
 
 
@@ -100,6 +102,28 @@ class PeerGatewayAdapter:
                 return tuple(listed)
             after = page["next"]
         raise undescribed("listing for reconciliation", "对账清单")
+
+    async def digest(self, day: date) -> CaseDigest | None:
+        """The peer's digest of the cases it has from us; None where it does not say that it can make one."""
+        self._require_called()
+        capabilities = (await self._client.discover()).get("capabilities")
+        if not isinstance(capabilities, list) or "digests" not in capabilities:
+            return None
+        try:
+            return CaseDigest.model_validate(await self._client.ask(f"{_DIGESTS}/{day.isoformat()}"))
+        except ValidationError:
+            raise undescribed("digest for reconciliation", "对账摘要") from None
+
+    async def listing_part(self, day: date, buckets: Collection[int]) -> tuple[ListedCase, ...]:
+        """The peer's list of these buckets, one call for each."""
+        listed: list[ListedCase] = []
+        for bucket in sorted(buckets):
+            page = await self._page(f"{_DIGESTS}/{day.isoformat()}/{bucket:x}", "")
+            try:
+                listed += [ListedCase.model_validate(row) for row in page["data"]]
+            except ValidationError:
+                raise undescribed("listing for reconciliation", "对账清单") from None
+        return tuple(listed)
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask for the case by its number."""

@@ -278,7 +278,7 @@ def compile_everything(profile: CityProfile) -> None:
     """Raises DialectError for the first expression that does not compile."""
     compiler = profile.compiler()
     if isinstance(profile.auth, HookAuth) and profile.hook_functions().signer is None:
-        raise DialectError(("auth", "scheme"), "the hook module defines no sign(request)", "钩子模块没有定义sign(request)")
+        raise DialectError(("auth", "scheme"), "the hook module has no sign(request)", "钩子模块没有sign(request)")
     profile.compiled_reports(compiler)
     if profile.inbound is not None:
         compiler.tree(profile.inbound.echo, ("inbound", "echo"))

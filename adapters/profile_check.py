@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid5
 
 import orjson
 from pydantic import ValidationError
 
 from adapters.dialect import Compiler, Reports, message_words
 from adapters.differences import differences
+from adapters.example_words import fill_in
 from adapters.examples import ReportExample, SubmitExample
 from adapters.exchange_calls import ExchangeCalls
 from adapters.expression_functions import Unmappable, json_bytes
@@ -57,12 +57,7 @@ def _check_submit(profile: CityProfile, compiler: Compiler, example: SubmitExamp
         yield f"message.{'.'.join(map(str, first['loc']))}: {first['msg']}"
         return
     words = message_words(message)
-    words |= {"now": example.now, "batch": "EXAMPLE"}
-    numbers = iter(example.uploaded)
-    for number, material in enumerate(words["materials"]):
-        material["row_id"] = str(uuid5(message.message_id, str(number)))
-        material["uploaded"] = next(numbers, None) if material["file"] else None
-        material["content"] = "BASE64" if material["file"] else None
+    fill_in(words, example, message.message_id)
     try:
         found = _spoken(profile, compiler, words)
     except Unmappable as error:

@@ -20,6 +20,5 @@ class RateLimit:
             return
         loop = asyncio.get_running_loop()
         async with self._turn:
-            while (wait_s := self._next_s - loop.time()) > 0:
-                await asyncio.sleep(wait_s)
+            await asyncio.sleep(max(0.0, self._next_s - loop.time()))
             self._next_s = loop.time() + self._apart_s

@@ -1,4 +1,4 @@
-"""请求体: JSON, a form, a form with files, or the bytes of a file, in the charset of the city; no file is held whole."""
+"""请求体: JSON, a form, a form with files, or a file, in the charset of the city; no file is held whole."""
 
 import json
 import secrets
@@ -74,11 +74,10 @@ class Content:
 
     def __init__(self, call: Call, compiler: Compiler, place: Place, charset: str) -> None:
         self._kind, self._codec = call.content, _CODECS.get(charset, charset)
-        self.tree: Evaluate = (
-            (lambda _words: None) if call.body is None else compiler.tree(call.body, (*place, "body"))
-        )
+        self.tree: Evaluate = (lambda _words: None) if call.body is None else compiler.tree(call.body, (*place, "body"))
         self._part = {} if call.file is None else compiler.expressions(call.file.model_dump(), (*place, "file"))
         self._is_sent = call.carries_a_body()
+        self.takes_files = call.file is not None or call.content == "raw"
 
     def of(
         self, words: Mapping[str, Any], attached: Attached = (), files: FileSource | None = None
@@ -149,9 +148,7 @@ class Content:
             raise self._no_such_character() from None
 
     def _no_such_character(self) -> Unmappable:
-        return Unmappable(
-            f"a character cannot be written in {self._codec}", f"有字符无法用{self._codec}编码"
-        )
+        return Unmappable(f"a character cannot be written in {self._codec}", f"有字符无法用{self._codec}编码")
 
 
 def _texts(value: Any) -> list[str]:
@@ -164,7 +161,9 @@ def _texts(value: Any) -> list[str]:
         return ["true" if value else "false"]
     if isinstance(value, str | int | float):
         return [str(value)]
-    raise Unmappable("a form's field is an object; json_text() writes it as text", "表单字段是对象，应以json_text()写成文本")
+    raise Unmappable(
+        "a form's field is an object; json_text() writes it as text", "表单字段是对象，应以json_text()写成文本"
+    )
 
 
 def _disposition(name: str) -> str:

@@ -20,7 +20,7 @@ from adapters.links import Links, LinkSession
 from adapters.listing import MOST_ROWS, day_words
 from adapters.profile import CityProfile
 from adapters.reading import read_rows
-from adapters.request_body import Request
+from adapters.request_body import Attached, Request
 from adapters.rest_calls import RestCalls, RestOperation
 from adapters.rest_steps import Preparation, Words
 from adapters.uploads import check_sizes
@@ -125,8 +125,7 @@ class RestAdapter:
             raise undescribed("download call", "下载接口")
         with map_http_faults():
             async with asyncio.timeout(self._profile.limits.timeout_s):
-                words = await self._prepared(download, {"reference": file.reference})
-            request = download.call.request(words)
+                request = download.call.request(await self._prepared(download, {"reference": file.reference}))
         async for chunk in self._channel.stream(request):
             yield chunk
 
@@ -171,16 +170,25 @@ class RestAdapter:
         calls, call, submission = self._calls, operation.call, Submission()
         with map_http_faults(submission):
             async with asyncio.timeout(self._profile.limits.timeout_s):
-                preparation = Preparation(self._channel, self._now(spoken), message, files)
-                if operation.first:
-                    await preparation.run(operation.first)
-                if message.files and calls.upload is not None:
-                    await preparation.upload(calls.upload, calls.upload_reference, calls.upload_sha256)
-                request = call.request(preparation.words, preparation.attached(), files)
+                words: Words = self._now(spoken)
+                attached: Attached = ()
+                uploads = bool(message.files) and calls.upload is not None
+                if operation.first or uploads or call.content.takes_files:
+                    words, attached = await self._before(operation, Preparation(self._channel, words, message, files))
+                request = call.request(words, attached, files)
                 return taken(call, await self._channel.call(request, call.judge, submission), submission)
 
+    async def _before(self, operation: RestOperation, preparation: Preparation) -> tuple[Words, Attached]:
+        """Everything before what is handed over: what is known then, and the files that go with it."""
+        calls = self._calls
+        await preparation.run(operation.first)
+        if calls.upload is not None:
+            await preparation.upload(calls.upload, calls.upload_reference, calls.upload_sha256)
+        return preparation.words, preparation.attached() if operation.call.content.takes_files else ()
+
     def _now(self, words: Words) -> Words:
-        return {**words, "now": self._context.now().isoformat()}
+        words["now"] = self._context.now().isoformat()
+        return words
 
 
 def _listed_rows(rows: Any, answer: Answer) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.calls import AnswerParts, Target
 from adapters.contract import FileSource
-from adapters.dialect import Compiler, DialectError, Place
+from adapters.dialect import Compiler, Place
 from adapters.expression_functions import Unmappable
 from adapters.expressions import is_false
 from adapters.judging import Judge, compiled_judge

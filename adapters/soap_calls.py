@@ -8,6 +8,7 @@ from adapters.calls import AnswerParts
 from adapters.dialect import Compiler, Place
 from adapters.expression_functions import Unmappable
 from adapters.expressions import Evaluate
+from adapters.judging import compiled_judge
 from adapters.listing import Listing
 from adapters.operations import ReportMap
 from adapters.soap_operations import SoapCall, SoapOperations, SoapSubmit
@@ -23,6 +24,7 @@ class SoapRequest:
         self.package = compiler.tree(call.package, (*place, "package"))
         self._arguments = compiler.expressions(call.arguments, (*place, "arguments"))
         self._parameter, self._declared = soap.parameter, soap.xml.declared
+        self.judge = compiled_judge(call.answers or soap.answers, None, compiler, place if call.answers else ("soap",))
 
     def arguments(self, words: Mapping[str, Any]) -> dict[str, str]:
         """Parameter → text, the XML text among them. Raises Unmappable."""

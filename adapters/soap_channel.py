@@ -31,7 +31,7 @@ class SoapChannel:
     """SOAP to one city. Whoever calls maps faults and limits time."""
 
     def __init__(self, profile: CityProfile, soap: SoapOperations, context: AdapterContext, calls: SoapCalls) -> None:
-        self._soap, self._context, self._calls, self._auth = soap, context, calls, profile.auth
+        self._soap, self._context, self._auth = soap, context, profile.auth
         self._definition = SoapDefinition(soap)
         http_auth = None if soap.auth_header else profile.auth
         self._channel = Channel(profile, http_auth, context, calls.answers)
@@ -87,7 +87,7 @@ class SoapChannel:
         except XmlRefused:
             check_status(response.status, response.headers, now, submission)
             raise unreadable(submission) from None
-        return judged(body, response.headers, self._calls.answers, now, submission)
+        return judged(body, response.headers, request.judge, now, submission)
 
     async def _words(
         self, response: ClientResponse, request: SoapRequest, submission: Submission | None

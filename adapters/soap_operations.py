@@ -47,6 +47,8 @@ class SoapCall(Model):
     """The XML text: one key, the root; `@name` is an attribute, a list repeated elements, null an empty element."""
     arguments: dict[XmlName, Expression] = Field(default_factory=dict)
     """The operation's other string parameters."""
+    answers: Answers | None = None
+    """What the code in its answer means, where that differs from the other operations."""
 
 
 class SoapUpload(UploadAnswer, SoapCall):

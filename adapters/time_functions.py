@@ -1,6 +1,6 @@
-"""时间函数: moments in a partner's own pattern, always with a stated zone; strptime's directives that no locale changes.
+"""时间函数: moments in a partner's own pattern, always with a stated zone.
 
-%Y %m %d %j %H %M %S %f %z %%; anything else a pattern may hold is fixed text.
+The directives are those of strptime that no locale changes: %Y %m %d %j %H %M %S %f %z %%. The rest is fixed text.
 """
 
 import re
@@ -23,14 +23,20 @@ def wrong_pattern(pattern: object, zone: object, *, reads: bool) -> tuple[str, s
     used = set(_DIRECTIVE.findall(pattern))
     if unknown := sorted(used - _KNOWN):
         return f"%{unknown[0]} depends on a locale or is not used here", f"%{unknown[0]}因地区设置而异或不支持"
-    if zone is not None and _zone(zone) is None:
-        return "a zone is '+08:00', 'Asia/Shanghai' or 'UTC'", "时区应为“+08:00”“Asia/Shanghai”或“UTC”"
     if zone is None and (not reads or "z" not in used):
         return "the zone is not stated", "没有写明时区"
-    if reads and zone is not None and "z" in used:
-        return "the text has its own offset: write null for the zone", "文本自带时区，时区参数应写null"
+    if zone is not None and (wrong := _wrong_zone(zone, told_twice=reads and "z" in used)) is not None:
+        return wrong
     if reads and not ("Y" in used and ({"m", "d"} <= used or "j" in used)):
         return "the pattern names no whole date", "格式中没有完整的日期"
+    return None
+
+
+def _wrong_zone(zone: object, *, told_twice: bool) -> tuple[str, str] | None:
+    if _zone(zone) is None:
+        return "a zone is '+08:00', 'Asia/Shanghai' or 'UTC'", "时区应为“+08:00”“Asia/Shanghai”或“UTC”"
+    if told_twice:
+        return "the text has its own offset: write null for the zone", "文本自带时区，时区参数应写null"
     return None
 
 

@@ -11,28 +11,16 @@ from typing import Any
 from adapters.contract import Adapter, Callback, CallbackRequest, Collected, FileSource
 from adapters.faults import undescribed
 from adapters.profile import CityProfile
+from adapters.via_rules import behind
 from schemas.errors import NotFound
 from schemas.message import Acknowledgement, FollowUp, ListedCase, OutboundMessage, ProgressReport, RemoteFile
-
-
-def behind(profile: CityProfile, hub: CityProfile) -> CityProfile:
-    """The city's profile with what its hub decides: limits, and `duplicates` where the city's own says nothing.
-
-    A city that names no `in_flight` gets half of the hub's places, so that one that hangs leaves the others room.
-    """
-    stated = profile.limits.model_fields_set
-    in_flight = profile.limits.in_flight if "in_flight" in stated else max(1, hub.limits.in_flight // 2)
-    changes: dict[str, Any] = {"limits": hub.limits.model_copy(update={"in_flight": in_flight})}
-    if "duplicates" not in profile.model_fields_set:
-        changes["duplicates"] = hub.duplicates
-    return profile.model_copy(update=changes)
 
 
 class ViaAdapter:
     """One city behind a hub; the hub's adapter is shared by all its cities, and closed by nobody here."""
 
     def __init__(self, profile: CityProfile, hub: Adapter) -> None:
-        self._profile, self._hub = behind(profile, hub.profile), hub
+        self._profile, self.hub = behind(profile, hub.profile), hub
 
     @property
     def profile(self) -> CityProfile:
@@ -41,11 +29,11 @@ class ViaAdapter:
 
     async def deliver(self, message: OutboundMessage, files: FileSource) -> Acknowledgement:
         """Through the hub; `application.deciding_city` says where to."""
-        return await self._hub.deliver(message, files)
+        return await self.hub.deliver(message, files)
 
     async def follow_up(self, message: FollowUp, files: FileSource) -> Acknowledgement:
         """Through the hub; `deciding_city` says where to."""
-        return await self._hub.follow_up(message, files)
+        return await self.hub.follow_up(message, files)
 
     async def report(self, report: ProgressReport) -> None:
         """Not spoken here: a city behind a hub asks our API."""
@@ -57,7 +45,7 @@ class ViaAdapter:
 
     async def find(self, message: OutboundMessage) -> Acknowledgement | None:
         """Ask the hub."""
-        return await self._hub.find(message)
+        return await self.hub.find(message)
 
     async def collect(self, cursor: str | None) -> Collected:
         """Never called: the hub is polled."""
@@ -68,7 +56,7 @@ class ViaAdapter:
 
     def fetch(self, file: RemoteFile) -> AsyncIterator[bytes]:
         """From the hub."""
-        return self._hub.fetch(file)
+        return self.hub.fetch(file)
 
     def read_callback(self, request: CallbackRequest) -> Callback:
         """NotFound: the hub calls, at its own address."""
@@ -80,7 +68,7 @@ class ViaAdapter:
 
     async def probe(self) -> None:
         """Whether the hub answers; it does not say whether the city does."""
-        await self._hub.probe()
+        await self.hub.probe()
 
     async def close(self) -> None:
         """Nothing to release: the connections are the hub's."""

@@ -1,7 +1,7 @@
 """枢纽规则: what a city behind a hub may say, and which profiles can be hubs."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapters.profile import CityProfile
@@ -57,8 +57,21 @@ def _faults_between(profile: "CityProfile", hub: "CityProfile") -> Iterator[tupl
 
 def served(profiles: Mapping[str, "CityProfile"]) -> dict[str, frozenset[str]]:
     """Profile → the cities its reports may be about: its own, and those behind it."""
-    behind: dict[str, set[str]] = {code: {code} for code in profiles}
+    cities: dict[str, set[str]] = {code: {code} for code in profiles}
     for code, profile in profiles.items():
-        if profile.via in behind:
-            behind[profile.via].add(code)
-    return {code: frozenset(cities) for code, cities in behind.items()}
+        if profile.via in cities:
+            cities[profile.via].add(code)
+    return {code: frozenset(served) for code, served in cities.items()}
+
+
+def behind(profile: "CityProfile", hub: "CityProfile") -> "CityProfile":
+    """The city's profile with what its hub decides: limits, and `duplicates` where the city's own says nothing.
+
+    A city that names no `in_flight` gets half of the hub's places, so that one that hangs leaves the others room.
+    """
+    stated = profile.limits.model_fields_set
+    in_flight = profile.limits.in_flight if "in_flight" in stated else max(1, hub.limits.in_flight // 2)
+    changes: dict[str, Any] = {"limits": hub.limits.model_copy(update={"in_flight": in_flight})}
+    if "duplicates" not in profile.model_fields_set:
+        changes["duplicates"] = hub.duplicates
+    return profile.model_copy(update=changes)

@@ -11,7 +11,7 @@ import structlog
 import uuid_utils
 
 from adapters.contract import Adapter, AdapterContext, RequestSigner
-from adapters.profile import CityProfile, Transport
+from adapters.profile import CityProfile
 from adapters.registry import build_adapters
 from adapters.via_rules import served
 from gateway.delivery.attempt import Policy, Sendable
@@ -19,11 +19,13 @@ from gateway.delivery.breaker import Breaker
 from gateway.delivery.collection import Collector
 from gateway.delivery.fetching import fetch
 from gateway.delivery.fetching_messages import MessageFetcher, source_of
-from gateway.delivery.lane import Lane, LaneTools, NotYet
+from gateway.delivery.lane import Lane
 from gateway.delivery.lease import Lease
 from gateway.delivery.outcome import Delivered
 from gateway.delivery.peers import Peers, PeerTools
+from gateway.delivery.places import Places
 from gateway.delivery.reconciling import Reconciler
+from gateway.delivery.trying import LaneTools, NotYet
 from gateway.delivery.worker import Worker
 from gateway.domain.backoff import DEFAULT_DELAYS_S
 from gateway.evidence.chain import milliseconds
@@ -47,12 +49,11 @@ from gateway.telemetry import Metrics
 from gateway.usecases import complete_delivery, submit_application
 from gateway.usecases.follow_up import load_follow_up
 from gateway.usecases.parsing import parse
-from gateway.usecases.read_profiles import read_profiles
+from gateway.usecases.read_profiles import is_called, read_profiles
 from gateway.usecases.reconcile import Reconciling
 from gateway.usecases.tell_progress import told_report
 from gateway.usecases.window_warnings import WindowWarnings
 from schemas.application import Application
-from schemas.errors import SeedInvalid
 from schemas.message import MessageKind, OutboundMessage
 
 log = structlog.get_logger()
@@ -323,7 +324,7 @@ async def _build_delivery(services: Services) -> None:
     )
     known = {row[0]: row for row in await breakers.load(services.db)}
     lanes: dict[str, Lane] = {}
-    places = {hub: asyncio.Semaphore(services.adapters[hub].profile.limits.in_flight) for hub in services.hubs}
+    places = {hub: Places(services.adapters[hub].profile.limits.in_flight) for hub in services.hubs}
     for city, adapter in services.adapters.items():
         breaker = Breaker(settings.breaker_failures, settings.breaker_open_s)
         if city in known:
@@ -375,20 +376,6 @@ def _message_fetchers(services: Services) -> list[MessageFetcher]:
     ]
 
 
-def _is_called(profile: CityProfile, settings: Settings) -> bool:
-    """Whether an adapter is built for the city; for our own only where its business system works our cases."""
-    if profile.code == settings.city and settings.back_office is BackOffice.CONSOLE:
-        return False
-    if profile.transport not in (Transport.INBOUND, Transport.NONE):
-        return True
-    if profile.code != settings.city:
-        return False
-    raise SeedInvalid(
-        f"TONGBAN_BACK_OFFICE is adapter, but the profile of {profile.code} describes no interface.",
-        f"TONGBAN_BACK_OFFICE 为 adapter，但 {profile.code} 的配置没有业务系统接口。",
-    )
-
-
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Open database, keys, profiles and adapters; close them in reverse. Background work is `Services.run`."""
@@ -397,7 +384,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         profiles = read_profiles(settings.profiles)
         store = FileStore(settings.data_dir / "files")
         context = adapter_context(settings, StoredTray(db, store, now_ms), store)
-        adapters = build_adapters(profiles, context, called=lambda profile: _is_called(profile, settings))
+        adapters = build_adapters(profiles, context, called=lambda profile: is_called(profile, settings))
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
         lease = Lease(db, settings.node_name, settings.lease_s, new_id, now_ms)

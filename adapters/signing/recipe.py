@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives import hmac
 
-from adapters.expression_functions import CHINA
+from adapters.expression_functions import CHINA, Unmappable
 from adapters.operations import RecipeAuth
 from adapters.signing.request import DIGESTS, SignedRequest, digest
 from adapters.signing.signed import Signed, outlives, same, wrong_signature
+from adapters.time_functions import format_time, parse_time
 from schemas.errors import Unauthenticated
 
 _LONGEST = 512
@@ -80,6 +81,8 @@ def _signature(auth: RecipeAuth, secret: str, words: Mapping[str, str]) -> str:
 def _written(auth: RecipeAuth, now: datetime) -> str:
     if auth.timestamp == "compact":
         return now.astimezone(CHINA).strftime(_COMPACT)
+    if "%" in auth.timestamp:
+        return str(format_time(now.isoformat(), auth.timestamp, auth.zone))
     return str(int(now.timestamp() * _PER_SECOND[auth.timestamp]))
 
 
@@ -87,10 +90,13 @@ def _stated(auth: RecipeAuth, text: str) -> datetime:
     try:
         if auth.timestamp == "compact":
             return datetime.strptime(text, _COMPACT).replace(tzinfo=CHINA)
+        if "%" in auth.timestamp:
+            zone = None if "%z" in auth.timestamp else auth.zone
+            return datetime.fromisoformat(str(parse_time(text, auth.timestamp, zone)))
         if not (text.isascii() and text.isdecimal() and len(text) <= 16):
             raise wrong_signature()
         return datetime.fromtimestamp(int(text) / _PER_SECOND[auth.timestamp], UTC)
-    except (ValueError, OverflowError, OSError):
+    except (Unmappable, ValueError, OverflowError, OSError):
         raise wrong_signature() from None
 
 
@@ -116,5 +122,6 @@ def _pattern(template: str, values: Mapping[str, str]) -> str:
         elif part in values:
             made.append(re.escape(values[part]))
         else:
-            made.append(f"(?P<{part}>[\\x21-\\x7e]+)")
+            letters = "\\x20-\\x7e" if part == "timestamp" else "\\x21-\\x7e"
+            made.append(f"(?P<{part}>[{letters}]+)")
     return "".join(made)

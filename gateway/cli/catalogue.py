@@ -101,7 +101,7 @@ def import_(
                 return await import_catalogue(db, source, rows, now=now(), coverage=lambda: _coverage(report))
         with tempfile.TemporaryFile() as spool:
             with reading(city) as told:
-                await fetch(_profile(settings, city), compiled, adapter_context(), spool, told)
+                await fetch(_profile(settings, city), compiled, adapter_context(settings), spool, told)
             source = _source(compiled, city, "", _sha256_of(spool), complete=not partial, by=told_by)
             rows = counted(fetched(spool, compiled), report)
             return await import_catalogue(db, source, rows, now=now(), coverage=lambda: _coverage(report))

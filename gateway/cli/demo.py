@@ -18,7 +18,7 @@ from gateway.cli import demo_catalogues
 from gateway.cli.demo_catalogues import Imported
 from gateway.cli.journeys import Journey, Plan, carry
 from gateway.cli.output import err, print_json, print_table
-from gateway.cli.processes import Parties, gateway_process, require_simulators, simulated_cities
+from gateway.cli.processes import Parties, gateway_process, require_simulators, robot_clerks, simulated_cities
 from gateway.cli.running import Api, api, issue_token
 from gateway.cli.seed import load
 from gateway.domain.access import Role
@@ -80,7 +80,9 @@ async def _running(folder: Path) -> AsyncIterator[_Demo]:
                 told = {"callback_url": url}
                 async with session.post(f"{parties.urls[city]}/_control", json=told) as response:
                     response.raise_for_status()
-        yield _Demo(url, ring, parties, settings)
+        clerk = issue_token(ring, caller="robot-clerk", role=Role.CLERK, city=_OWN, ttl_s=86_400)
+        async with robot_clerks(parties, url, clerk):
+            yield _Demo(url, ring, parties, settings)
 
 
 def _environment(parties: Parties) -> dict[str, str]:

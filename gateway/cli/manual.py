@@ -50,8 +50,8 @@ def list_(
     if json:
         print_json(page)
         return 0
-    columns = ("报文 message", "事项 item", "编号 packet", "种类 kind", "状态 state", "自 since", "取件 taken by")
-    names = ("message_id", "item_name", "packet", "kind", "state", "since", "taken_by")
+    columns = ("事项 item", "编号 packet", "种类 kind", "状态 state", "自 since", "取件 taken by")
+    names = ("item_name", "packet", "kind", "state", "since", "taken_by")
     print_table("手工办理 manual", columns, [[one[name] for name in names] for one in page["data"]])
     return 0
 
@@ -152,9 +152,9 @@ class Posted:
 @app.command
 def register(
     name: str,
+    *,
     said: Said | None = None,
     posted: Posted | None = None,
-    *,
     file: list[Path] | None = None,
     json: Json = False,
 ) -> int:

@@ -30,6 +30,7 @@ SIMULATED = {
     "440500": "shantou",
     "445100": "chaozhou",
     "445200": "jieyang",
+    "350600": "zhangzhou",
 }
 """City → module of tests/simulators that plays it; 445200 is our own city's back office."""
 PARTNERS = {city: module for city, module in SIMULATED.items() if city != "445200"}
@@ -134,6 +135,9 @@ def _note(city: str, parties: Parties, ready: Mapping[str, Any]) -> None:
     """Where the city is. One that takes batches gets them every half second here, not every hour."""
     prefix = f"TONGBAN_CITY_{city}_"
     parties.urls[city] = parties.environment[f"{prefix}URL"] = str(ready["url"])
+    if "jwks" in ready:
+        parties.environment[f"TONGBAN_SECRET_{city}_PEER_KEYS"] = orjson.dumps(ready["jwks"]).decode()
+        parties.environment[f"{prefix}EVERY_S"] = "0.5"
     if "sftp_port" in ready:
         quick = {"BATCH_S": "0.5", "RETRY_S": "0.5", "EVERY_S": "0.5", "TIMEOUT_S": "30"}
         settings = {"SFTP_PORT": str(ready["sftp_port"]), "HOST_KEY": str(ready["host_key"]), **quick}
@@ -150,6 +154,8 @@ def _options(city: str, module: str, parties: Parties) -> list[str]:
         parties.environment[f"TONGBAN_SECRET_{city}_SFTP_KEY"] = key.export_private_key().decode()
         root = str(parties.folder / f"sftp-{city}")
         return ["--root", root, "--authorized-key", key.export_public_key().decode().strip()]
+    if module == "zhangzhou":
+        return ["--key", str(parties.folder / f"{city}.pem"), "--peer-keys", str(parties.folder / "keys")]
     first, second = secrets.token_hex(16), secrets.token_hex(16)
     if module == "jieyang":
         parties.environment[f"TONGBAN_SECRET_{city}_OFFICE_KEY"] = first

@@ -18,6 +18,8 @@ from schemas.message import FollowUp, MessageKind, OutboundMessage
 PLAIN_NAME = "林试办"
 RARE_NAME = "陈𠮷㐂·买买提"
 _NUMBER = "441302189902280026"
+_USUAL = {"task_code": None, "item_code": None, "item_name": "试办事项", "project_type": "PROMISED", "mode": "ONLINE"}
+"""Of an item, where nobody says; the codes must be said."""
 _PHONE = "13800000001"
 
 
@@ -31,15 +33,16 @@ class Wish:
 
 
 class TrialMessages:
-    """Makes messages for one city."""
+    """Makes messages for one city. Invalid where neither profile nor example says for which item."""
 
     def __init__(self, profile: CityProfile, city: str) -> None:
         self.trials = profile.conformance or Trials()
         self._profile, self._city = profile, city
         self._sample = _sample(profile)
+        self._item(self.trials.ordinary)
 
     def application(self, wish: Wish, now: datetime) -> OutboundMessage:
-        """One application, as the gateway would send it. Invalid where neither profile nor example says what for."""
+        """One application, as the gateway would send it."""
         at = now.isoformat()
         item, application = self._item(wish.trial), self._sample.get("application", {})
         files = [_outbound(number, file, self._codes()) for number, file in enumerate(wish.files)]
@@ -94,10 +97,10 @@ class TrialMessages:
         }
         return FollowUp.model_validate_json(json_bytes(body))
 
-    def _item(self, trial: Trial) -> dict[str, str]:
+    def _item(self, trial: Trial) -> dict[str, Any]:
         """The item's fields: of the trial, else of the ordinary one, else of the example."""
-        given: dict[str, Any] = {name: self._sample.get(name) for name in ("task_code", "item_name", "project_type")}
-        given |= {name: self._sample.get("application", {}).get(name) for name in ("item_code", "mode")}
+        sample = self._sample | {name: self._sample.get("application", {}).get(name) for name in ("item_code", "mode")}
+        given = {name: sample.get(name) or usual for name, usual in _USUAL.items()}
         for one in (self.trials.ordinary, trial):
             given |= one.model_dump(mode="json", exclude_none=True, exclude={"form"})
         if missing := sorted(name for name, value in given.items() if value is None):

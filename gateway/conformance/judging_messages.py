@@ -12,6 +12,7 @@ from schemas.errors import CrossCityError, PartnerRefused
 from schemas.message import Step
 
 NOT_TAKEN = "试办申请未被收下 / the trial application was not taken"
+_SECOND_ANSWER_S = 3.0
 LEFT_FOR_IT = frozenset({Transport.EXCHANGE_DATABASE, Transport.SFTP_BATCH})
 """What is delivered there is read later: numbers and refusals come as progress."""
 
@@ -52,12 +53,13 @@ async def same_once(run: Run) -> Verdict:
     second = await _sent_again(run, case)
     if isinstance(second, CrossCityError):
         return failed(f"再发 again {case.sent}", say(second), "重复报文未被收下 / the repeat was not taken")
-    numbers = [number for number in (case.acknowledgement.case_number, second) if number]
-    if run.profile.transport in LEFT_FOR_IT:
+    given = {number for number in (case.acknowledgement.case_number, second) if number}
+    if run.profile.transport in LEFT_FOR_IT:  # a second number would come later, with the city's own answer
         await run.watch.until_steps(case.message.application_id, {Step.DECIDED, Step.REJECTED}, run.wait_s)
-        numbers += [one.case_number for one in run.reports(case) if one.case_number]
-    said = f"编号 numbers {', '.join(dict.fromkeys(numbers)) or '-'}"
-    if len(set(numbers)) > 1:
+        await run.watch.until(lambda: len(run.watch.numbers_of(case.message.application_id)) > 1, _SECOND_ANSWER_S)
+    numbers = sorted(given | run.watch.numbers_of(case.message.application_id))
+    said = f"编号 numbers {', '.join(numbers) or '-'}"
+    if len(numbers) > 1:
         return failed(f"两次 twice {case.sent}", said, "同一报文得到两个编号 / one message got two numbers")
     return passed(f"两次 twice {case.sent}", said)
 

@@ -24,6 +24,7 @@ _ROOM_S = 30.0
 _GATHER_S = 1.0
 _SLOWEST_S = 60.0
 _POLL_S = 1.0
+_LAST_POLL_S = 5.0
 UNREACHABLE = "对方不可达，其余未测 / the city cannot be reached, nothing else was judged"
 _FOUNDATIONS = frozenset({"reachable", "credentials"})
 """Where one of these fails there is nothing to judge."""
@@ -57,6 +58,8 @@ async def judge(
                 verdict = untested(UNREACHABLE) if _baseless(report) else await _judged(CHECKS[rule.id], run, until)
                 report.results.append(Judged(rule, verdict, time.monotonic() - began))
         finally:
+            run.watch.ended.set()  # a poll that is cut off in the middle would be half a conversation
+            await asyncio.wait({watching}, timeout=_LAST_POLL_S)
             watching.cancel()
 
 

@@ -43,6 +43,7 @@ class Watch:
     changed_ids: list[str] = field(default_factory=list)
     """Reports that were not there, or not the same, when asked for once more."""
     known: set[UUID] = field(default_factory=set)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     started_at: str | None = None
     cursor: str | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,8 +73,8 @@ class Watch:
         self.started_at = self.cursor
 
     async def run(self) -> None:
-        """Poll until cancelled."""
-        while self.polls:
+        """Poll until `ended`."""
+        while self.polls and not self.ended.is_set():
             more = False
             try:
                 more = await self.poll()
@@ -119,6 +120,11 @@ class Watch:
             if one.report.application_id == application_id
         }
         return list(reversed(found.values()))
+
+    def numbers_of(self, application_id: UUID) -> set[str]:
+        """Every case number that a report of one application ever had."""
+        reports = (one.report for one in self.seen if one.report.application_id == application_id)
+        return {one.case_number for one in reports if one.case_number}
 
     def ours(self) -> list[Seen]:
         """What was reported of this run's applications."""

@@ -158,7 +158,7 @@ def _not_asked(error: CrossCityError, policy: Policy, *, tries: int, jitter: flo
     contact, pause_s = _contact(error)
     wait_s = next_delay(tries + 1, jitter=jitter, delays_s=policy.delays_s, retry_after_s=pause_s or None)
     if wait_s is None:
-        return Held(error.code, f"Out of tries. {detail}", unclear=True, contact=contact)
+        return Held(error.code, f"Out of tries. {detail}", unclear=True, contact=contact, pause_s=pause_s)
     counts = contact is not Contact.BUSY
     return Deferred(
         wait_s, error.code, detail, counts=counts, unclear=True, sent=False, contact=contact, pause_s=pause_s
@@ -185,8 +185,6 @@ def outcome_of(error: CrossCityError, policy: Policy, *, tries: int, jitter: flo
     retry_after_s = error.retry_after_s if isinstance(error, PartnerUnavailable) else None
     wait_s = next_delay(tries + 1, jitter=jitter, delays_s=policy.delays_s, retry_after_s=retry_after_s)
     if wait_s is None:
-        return Held(error.code, f"Out of tries. {error.detail}", unclear=unclear, contact=contact)
+        return Held(error.code, f"Out of tries. {error.detail}", unclear=unclear, contact=contact, pause_s=pause_s)
     counts = contact is not Contact.BUSY
-    return Deferred(
-        wait_s, error.code, error.detail, counts=counts, unclear=unclear, contact=contact, pause_s=pause_s
-    )
+    return Deferred(wait_s, error.code, error.detail, counts=counts, unclear=unclear, contact=contact, pause_s=pause_s)

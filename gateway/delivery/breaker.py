@@ -42,19 +42,18 @@ class Breaker:
 
     def may_send(self, now_ms: int) -> bool:
         """Whether a message may go now; after a pause it is the probe, and nothing else goes until it has ended."""
-        if self.retry_at_ms is None:
-            return True
-        if self.probe or now_ms < self.retry_at_ms:
+        if self.wait_ms(now_ms) != 0:
             return False
-        self._probes += 1
-        self.probe = self._probes
+        if self.retry_at_ms is not None:
+            self._probes += 1
+            self.probe = self._probes
         return True
 
     def wait_ms(self, now_ms: int) -> int | None:
         """How long until a message may go; None = as soon as the probe under way has ended."""
-        if self.probe:
-            return None
-        return 0 if self.retry_at_ms is None else max(0, self.retry_at_ms - now_ms)
+        if self.retry_at_ms is None:
+            return 0
+        return None if self.probe else max(0, self.retry_at_ms - now_ms)
 
     def succeeded(self, probe: int = 0) -> None:
         """The city answered. An answer to a message sent before it failed closes the breaker as well."""

@@ -12,7 +12,9 @@ from gateway.usecases.complete_delivery import Completion
 log = structlog.get_logger()
 
 
-def completion_of(entry: Entry, outcome: Outcome, transport: str, *, started_at_ms: int, ended_at_ms: int) -> Completion:
+def completion_of(
+    entry: Entry, outcome: Outcome, transport: str, *, started_at_ms: int, ended_at_ms: int
+) -> Completion:
     """What the database is told."""
     completion = partial(Completion, entry=entry, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms)
     match outcome:

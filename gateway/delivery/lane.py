@@ -10,56 +10,27 @@ first, so that the cost of a message does not depend on how many places there ar
 
 import asyncio
 import contextvars
-import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
 
-from adapters.contract import Adapter, FileSource
-from gateway.delivery.attempt import Policy, Sendable, attempt, outcome_of
+from adapters.contract import Adapter
+from gateway.delivery.attempt import Policy, Sendable
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.ending import completion_of, report
-from gateway.delivery.lease import Lease
-from gateway.delivery.outcome import Contact, Deferred, Delivered, Held, Outcome
+from gateway.delivery.outcome import Contact, Delivered, Outcome
 from gateway.delivery.places import Places
-from gateway.storage.group_commit import GroupCommit
+from gateway.delivery.trying import LaneTools, LeaseLost, Tries
 from gateway.storage.outbox import Entry
 from gateway.telemetry import Metrics
 from gateway.usecases.complete_delivery import Completion
-from schemas.errors import CrossCityError
 from schemas.message import MessageKind
 
 log = structlog.get_logger()
-_NOT_YET_S = 1.0
 _MOST_BEING_WRITTEN = 256
 """Tries whose outcome is not stored yet; more, and the lane waits for the database."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneTools:
-    """What a lane is given: nothing in it knows a database or a clock by itself."""
-
-    lease: Lease
-    completions: GroupCommit[Completion, bool]
-    starts: GroupCommit[tuple[int, str, str], bool]
-    load: Callable[[Entry], Awaitable[Sendable | None]]
-    fetch: Callable[[Adapter, Entry], Awaitable[Delivered]]
-    files: FileSource
-    claim_next: Callable[[str, str], Awaitable[Entry | None]]
-    save_breaker: Callable[[str, Breaker], Awaitable[None]]
-    now_ms: Callable[[], int]
-    metrics: Metrics
-
-
-class NotYet(Exception):
-    """The message cannot be built yet: a file it names is still on its way here."""
-
-
-class LeaseLost(Exception):
-    """Between being claimed here and being sent, the message became another process's."""
 
 
 @dataclass(slots=True)
@@ -86,7 +57,8 @@ class Lane:
         """`places` are those of a hub, which its cities share: a message waits here, unsent, until one is free."""
         self.city: str = adapter.profile.code
         self.breaker = breaker
-        self._adapter, self._policy, self._tools = adapter, policy, tools
+        self._transport: str = adapter.profile.transport
+        self._tries, self._tools = Tries(adapter, policy, tools), tools
         self._capacity = capacity
         self._jobs: deque[_Job] = deque()
         self._reserved = 0
@@ -150,44 +122,49 @@ class Lane:
         """Start what may go now."""
         if self._group is None or self._stopping.is_set():
             return
-        while self._jobs and self._free and self._take_shared():
-            if not self.breaker.may_send(self._tools.now_ms()):
-                self._give_shared()
-                self._wait_for_breaker()
+        while self._jobs and self._free:
+            now_ms = self._tools.now_ms()
+            wait_ms = self.breaker.wait_ms(now_ms)
+            if wait_ms != 0:
+                self._look_again_in(wait_ms)
+                return
+            if self._shared is not None and not self._shared.take(self._hand_out):
                 return
             self._free -= 1
             job = self._jobs.popleft()
+            self.breaker.may_send(now_ms)
             job.probe = self.breaker.probe
             # not in the context of whoever brought it: that is a request, and has its own end
             self._group.create_task(self._work(job), context=self._context.copy())
 
-    def _take_shared(self) -> bool:
-        return self._shared is None or self._shared.take(self._hand_out)
-
-    def _give_shared(self) -> None:
-        if self._shared is not None:
-            self._shared.give()
-
-    def _wait_for_breaker(self) -> None:
-        """Look again when the pause is over; a probe that ends does so by itself."""
-        wait_ms = self.breaker.wait_ms(self._tools.now_ms())
+    def _look_again_in(self, wait_ms: int | None) -> None:
+        """When the pause is over; with None a probe is under way, whose end is awaited."""
         if self._look_again is not None:
             self._look_again.cancel()
         if wait_ms is not None:
-            self._look_again = asyncio.get_running_loop().call_later(wait_ms / 1000 + 0.001, self._hand_out)
+            self._look_again = asyncio.get_running_loop().call_later(wait_ms / 1000, self._hand_out)
 
     async def _work(self, job: _Job) -> None:
+        try:
+            ending = await self._occupy(job)
+            # the place at the partner is free: writing down what came of the try does not hold up the next one
+            if ending is not None:
+                await self._finish(*ending)
+        except BaseException:
+            self.stop()  # the process is ending, or must
+            raise
+
+    async def _occupy(self, job: _Job) -> tuple[Completion, Outcome] | None:
         try:
             ending = await self._send(job)
             if ending is not None:
                 await self._writing.acquire()
+            return ending
         finally:
             self._free += 1
-            self._give_shared()
+            if self._shared is not None:
+                self._shared.give()
             self._hand_out()
-        # the place at the partner is free now; writing down what came of the try does not hold up the next one
-        if ending is not None:
-            await self._finish(*ending)
 
     async def _send(self, job: _Job) -> tuple[Completion, Outcome] | None:
         """One try; None where the message is, or will be, another process's."""
@@ -197,15 +174,14 @@ class Lane:
             return None
         started_at_ms, began = tools.now_ms(), time.monotonic()
         try:
-            outcome = await self._try(entry, job.message, started_at_ms)
+            outcome = await self._tries.once(entry, job.message, started_at_ms)
         except LeaseLost:
             self.breaker.released(job.probe)
             return None
         ended_at_ms = started_at_ms + int((time.monotonic() - began) * 1000)
         await self._note_contact(outcome, job.probe, started_at_ms)
-        transport = self._adapter.profile.transport
         return completion_of(
-            entry, outcome, transport, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms
+            entry, outcome, self._transport, started_at_ms=started_at_ms, ended_at_ms=ended_at_ms
         ), outcome
 
     async def _finish(self, completion: Completion, outcome: Outcome) -> None:
@@ -221,54 +197,6 @@ class Lane:
             if following is not None:
                 self.add(following, None, tools.lease.owner)
 
-    async def _try(self, entry: Entry, message: Sendable | None, started_at_ms: int) -> Outcome:
-        try:
-            if entry.kind == MessageKind.FETCH:
-                return await self._tools.fetch(self._adapter, entry)
-            message = message or await self._tools.load(entry)
-            if message is None:
-                return Held("gateway.internal", "The case of this message is not in the database.")
-            unclear_ms = self._unclear_since(entry, started_at_ms)
-            return await attempt(
-                self._adapter,
-                message,
-                self._tools.files,
-                self._policy,
-                tries=entry.tries,
-                since_unclear_s=None if unclear_ms is None else (started_at_ms - unclear_ms) / 1000,
-                jitter=random.random(),  # noqa: S311 - spreads retries, keeps no secret
-                mark=lambda: self._mark(entry),
-            )
-        except CrossCityError as error:
-            return outcome_of(error, self._policy, tries=entry.tries, jitter=0.5)
-        except LeaseLost:
-            raise
-        except NotYet:
-            detail = "A result file it names is not here yet."
-            return Deferred(
-                _NOT_YET_S, "gateway.waiting", detail, counts=False, sent=False, contact=Contact.NONE
-            )
-        except Exception as error:
-            log.exception("delivery.crashed", city=self.city, message_id=entry.message_id)
-            return Held("gateway.internal", f"{type(error).__name__} while sending; see the log.", unclear=True)
-
-    def _unclear_since(self, entry: Entry, now_ms: int) -> int | None:
-        """When an earlier, unclear send of this message ended at the latest; None = there was none.
-
-        A deferred message carries the moment its try ended. A message found in mid-send was being sent by a process
-        that died: its send may have gone on until then, so the partner's settling time counts from now.
-        """
-        if entry.send_started_ms is not None and entry.send_started_ms >= entry.available_at_ms:
-            entry.send_started_ms = now_ms
-        return entry.send_started_ms
-
-    async def _mark(self, entry: Entry) -> None:
-        """Note durably that a send begins; LeaseLost where the message is no longer ours."""
-        now_ms = self._tools.now_ms()
-        if not await self._tools.starts.put((now_ms, entry.message_id, self._tools.lease.owner)):
-            raise LeaseLost
-        entry.send_started_ms = now_ms
-
     async def _note_contact(self, outcome: Outcome, probe: int, started_at_ms: int) -> None:
         """What the try says about the city. Down and up are each logged once; so is a request for patience."""
         breaker, now_ms = self.breaker, self._tools.now_ms()
@@ -279,19 +207,18 @@ class Lane:
             case Contact.FAILED:
                 breaker.failed(now_ms, probe, began_ms=started_at_ms if self._batches else None)
             case Contact.BUSY:
-                assert isinstance(outcome, Deferred | Held)  # noqa: S101 - for the type checker
                 breaker.asked_to_wait(now_ms, outcome.pause_s, probe)
             case Contact.NONE:
                 breaker.released(probe)
         if breaker.waiting and not was_waiting:
-            log.info("city.busy", city=self.city, wait_s=breaker.wait_ms(now_ms))
+            log.info("city.busy", city=self.city, wait_s=outcome.pause_s)
         if was_closed != (breaker.state == "closed"):
             await self._changed(outcome, is_open=was_closed)
 
     async def _changed(self, outcome: Outcome, *, is_open: bool) -> None:
+        await self._tools.save_breaker(self.city, self.breaker)
         if is_open:
             code = None if isinstance(outcome, Delivered) else outcome.code
             log.warning("city.down", city=self.city, code=code, failures=self.breaker.failures)
         else:
             log.info("city.recovered", city=self.city)
-        await self._tools.save_breaker(self.city, self.breaker)

@@ -27,6 +27,7 @@ class Delivered:
     acknowledgement: Acknowledgement | None = None
     fetched: StoredFile | None = None
     contact: Contact = Contact.ANSWERED
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Deferred:
     """延后: try again in `wait_s`. `counts` = it uses up one of the tries; `unclear` = it may have been booked.
 
     `sent` = this very try sent something: an unclear try that did starts the partner's settling time anew.
-    `pause_s` = how long a BUSY city wants no message at all.
+    `pause_s` = how long a BUSY city wants no message at all, this one or another.
     """
 
     wait_s: float
@@ -55,6 +56,7 @@ class Held:
     detail: str
     unclear: bool = False
     contact: Contact = Contact.NONE
+    pause_s: float = 0.0
 
 
 Outcome = Delivered | Deferred | Held

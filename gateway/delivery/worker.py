@@ -10,14 +10,9 @@ from gateway.delivery.lane import Lane
 from gateway.delivery.lease import Lease
 from gateway.storage import outbox
 from gateway.storage.database import Database
-from gateway.storage.sql import SQL
 
 log = structlog.get_logger()
 
-_DUE = SQL(
-    "SELECT DISTINCT o.city FROM outbox o WHERE o.state = 'ready' AND o.available_at_ms <= ? "
-    "AND (o.owner IS NULL OR o.owner NOT IN (SELECT owner FROM owners WHERE alive_until_ms > ?))"
-)
 _CLAIM_AT_ONCE = 500
 
 
@@ -28,6 +23,7 @@ class Worker:
         self._db, self.lanes, self.lease = db, lanes, lease
         self._now_ms, self._sweep_s = now_ms, sweep_s
         self._poked = asyncio.Event()
+        self._first = True
 
     def poke(self) -> None:
         """Something became due: sweep now rather than at the next tick."""
@@ -66,13 +62,11 @@ class Worker:
         """Claim what is due for every lane with room; how many messages that were."""
         if not self.lease.valid():
             return 0
-        claimed = 0
-        now_ms = self._now_ms()
-        for (city,) in await self._db.fetch(_DUE, now_ms, now_ms):
-            lane = self.lanes.get(city)
-            if lane is None or lane.room == 0:
-                continue
-            owner = self.lease.owner
+        now_ms, claimed = self._now_ms(), 0
+        await self._release_orphans(now_ms)
+        with_room = [city for city, lane in self.lanes.items() if lane.room]
+        for city in await outbox.due_cities(self._db, with_room, now_ms):
+            lane, owner = self.lanes[city], self.lease.owner
             async with self._db.transaction() as tx:
                 entries = await outbox.claim(tx, owner, city, now_ms, min(lane.room, _CLAIM_AT_ONCE))
             for entry in entries:
@@ -81,3 +75,10 @@ class Worker:
         if claimed >= _CLAIM_AT_ONCE:
             self.poke()
         return claimed
+
+    async def _release_orphans(self, now_ms: int) -> None:
+        """Those of the processes before us, and of any that died since."""
+        if self._first or await outbox.any_dead(self._db, now_ms):
+            async with self._db.transaction() as tx:
+                await outbox.release_orphans(tx, now_ms)
+            self._first = False

@@ -36,4 +36,4 @@ def history(events: Iterable[PastEvent], *, now_ms: int, unanswered_s: float) ->
         elif event.side == "deciding" and waiting in {Step.SUPPLEMENT_GIVEN, event.type}:
             waiting = None
     late = sent_at_ms is not None and now_ms - sent_at_ms > unanswered_s * 1000
-    return History(frozenset(steps), unanswered=waiting is not None and late)
+    return History(frozenset(steps), waiting=waiting is not None, unanswered=waiting is not None and late)

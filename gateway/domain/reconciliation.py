@@ -1,7 +1,8 @@
 """对账差异: what differs between our cases and the deciding city's list of them, and what may be done about it.
 
-A line of the list that says less than the city has told us already is no difference: lists are made at some moment and
-reports overtake them. What a finding means and what to do is written down in docs/reconciliation.md.
+A line of the list that says less than the city has told us already is no difference where lists may be old: they are
+made at some moment, and reports overtake them. A peer's list is of the moment it is asked for: there it is one. What a
+finding means and what to do is written down in docs/reconciliation.md.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -95,8 +96,10 @@ class History:
     """What happened to a case, as far as we know."""
 
     steps: frozenset[Step] = frozenset()
+    waiting: bool = False
+    """Whether the last of it is a supplement or a withdrawal, and no word of the city since."""
     unanswered: bool = False
-    """Whether the last of it is a supplement or a withdrawal that the city took a long time ago, and no word since."""
+    """Whether the city took that a long time ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class Compared:
 
 @dataclass(slots=True)
 class _Found:
+    live: bool
     differences: list[Difference] = field(default_factory=list)
     behind: int = 0
 
@@ -155,13 +159,15 @@ def compare(
     *,
     expected: Collection[str],
     histories: Mapping[str, History],
+    live: bool = False,
 ) -> Compared:
     """Hold the city's lines against our cases.
 
     `ours` are all our cases of this city that the lines name, and those `expected` to be listed; a line of no case in
-    `ours` is one we do not know. `histories` has an entry for each of `odd_states`.
+    `ours` is one we do not know. `histories` has an entry for each of `odd_states`. `live` = the list says how things
+    stood when it was asked for, not before.
     """
-    found = _Found()
+    found = _Found(live)
     by_case: dict[str, list[ListedCase]] = {}
     for line in lines:
         by_case.setdefault(str(line.application_id), []).append(line)
@@ -188,14 +194,14 @@ def _compare_case(case: OurCase, lines: Sequence[ListedCase], history: History, 
         return
     if case.case_number is not None and numbers[0] not in {"-", case.case_number}:
         found.differences.append(Difference(Kind.NUMBER_DIFFERS, case.application_id, case.case_number, numbers[0]))
-    difference = _state_difference(case, lines[-1], history)
+    difference = _state_difference(case, lines[-1], history, live=found.live)
     if difference is not None:
         found.differences.append(difference)
     elif not _same_stage(case.stage, lines[-1].step):
         found.behind += 1
 
 
-def _state_difference(case: OurCase, line: ListedCase, history: History) -> Difference | None:
+def _state_difference(case: OurCase, line: ListedCase, history: History, *, live: bool) -> Difference | None:
     theirs = line.step.value if line.outcome is None else f"{line.step}/{line.outcome}"
     difference = Difference(
         Kind.STATE_DIFFERS, case.application_id, state_word(case.stage, case.outcome) or case.stage.value, theirs
@@ -207,7 +213,7 @@ def _state_difference(case: OurCase, line: ListedCase, history: History) -> Diff
         return difference if both and case.outcome is not line.outcome else None
     if line.step in history.steps or line.step in _BEFORE_ARRIVAL:
         if not history.unanswered:
-            return None
+            return difference if live and not history.waiting else None
         return Difference(difference.kind, case.application_id, difference.ours, theirs, unanswered=True)
     return difference
 
@@ -235,8 +241,11 @@ def possible(difference: Difference, city: CityWays, *, stage: Stage | None) -> 
     Never sent again: what an `unsafe` city may have booked, a case that has ended, and a supplement or withdrawal where
     its repeat is not recognised.
     """
-    acts = [act for act in (Act.RESEND, Act.QUERY) if _helps(act, difference, city, stage)]
-    return (*acts, Act.SETTLE, Act.DISMISS)
+    return (*_helpful(difference, city, stage), Act.SETTLE, Act.DISMISS)
+
+
+def _helpful(difference: Difference, city: CityWays, stage: Stage | None) -> list[Act]:
+    return [act for act in (Act.RESEND, Act.QUERY) if _helps(act, difference, city, stage)]
 
 
 def _helps(act: Act, difference: Difference, city: CityWays, stage: Stage | None) -> bool:
@@ -260,7 +269,7 @@ def suggest(difference: Difference, city: CityWays, *, stage: Stage | None, done
     if difference.kind is Kind.NOT_SENT and (difference.ours or "").startswith(Sending.READY.value):
         return Act.NONE
     worked_on = difference.kind is Kind.MISSING_THERE and stage not in {Stage.PUSHED, Stage.ARRIVED}
-    for act in possible(difference, city, stage=stage):
+    for act in _helpful(difference, city, stage):
         if act not in done and not (act is Act.RESEND and worked_on) and not _asks_first(act, difference):
             return act
     return Act.SETTLE

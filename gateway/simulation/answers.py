@@ -43,8 +43,8 @@ class AnswerWriter:
         """
         wanted = [(text, value) for text, value in (said or {}).items() if text is not None]
         for one in (meaning, *_NEAREST.get(meaning, ())):
-            for status, bound in self._meaning(one):
-                for whole in self._with(wanted, bound):
+            for bound in self._with(wanted, {}):
+                for status, whole in self._meaning(one, bound):
                     body = made(whole)
                     if self._means(status, body, one) and self._says(body, wanted):
                         return Written(status, body)
@@ -55,15 +55,15 @@ class AnswerWriter:
             f"无法由该配置的应答规则和表达式写出“{meaning}”应答。",
         )
 
-    def _meaning(self, meaning: str) -> Iterator[tuple[int, Bindings]]:
+    def _meaning(self, meaning: str, known: Bindings) -> Iterator[tuple[int, Bindings]]:
         for code in getattr(self._answers, meaning, ()):
             for value in (code, int(code)) if code.isdecimal() else (code,):
-                for bound in self._solver.solutions(self._answers.code if self._answers else "", value):
+                for bound in self._solver.solutions(self._answers.code if self._answers else "", value, known):
                     yield _GOOD, bound
         for rule in self._outcomes:
             if rule.means == meaning:
                 status = _GOOD if _GOOD in rule.statuses() else min(rule.statuses())
-                when = [{}] if rule.when is None else self._solver.solutions(rule.when, Truth.TRUE)
+                when = [known] if rule.when is None else self._solver.solutions(rule.when, Truth.TRUE, known)
                 for one in when:
                     yield status, one
 

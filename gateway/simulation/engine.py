@@ -51,6 +51,17 @@ class Engine:
         self.writer = ReportWriter(self.profile)
         self.trials = self.profile.conformance or Trials()
 
+    def check(self) -> None:
+        """Invalid, with the example that would help, for a step that this city has a code for and cannot be told."""
+        file = ResultFile("R0.zip!R0", "R0", b"", "0" * 64, "0" * 64)
+        has_files = any(one.files for one in self.profile.reports.values())
+        for number, step in enumerate((Step.ARRIVED, Step.SUPPLEMENT_ASKED, Step.ACCEPTED, Step.DECIDED), 1):
+            if self.writer.can(step):
+                sample = Happened(_SOMEBODY, "SIM-0", step, self.clock(), number)
+                if step is Step.DECIDED:
+                    sample = replace(sample, outcome=self.writer.outcome(), file=file if has_files else None)
+                self.writer.written(sample)
+
     def now(self) -> datetime:
         """By the city's own clock, which may be wrong."""
         return self.clock() + timedelta(seconds=SKEW_S if "skewed_clock" in self.faults else 0)

@@ -17,7 +17,7 @@ from adapters.listing import day_words
 from adapters.profile import CityProfile
 from gateway.simulation.engine import Engine as City
 from gateway.simulation.facts import Happened, SimulatedCase
-from gateway.simulation.hearing import Hearer
+from gateway.simulation.hearing import Hearer, check_heard
 from gateway.simulation.listing_rows import ListingWriter
 from gateway.simulation.reports import solver_of
 from schemas.message import Step
@@ -44,6 +44,7 @@ class ExchangeCity:
         self._operations: ExchangeOperations = profile.exchange_database
         self._engine, self._tables = engine, tables
         self._hearer = Hearer(solver_of(profile))
+        check_heard(profile, self._operations.submit.row, solver_of(profile))
         self._thread = ThreadPoolExecutor(1, "simulated-exchange")
         self._seen: set[str] = set()
         self._rows: dict[str, list[str]] = {}

@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from pydantic import ValidationError
+
+from adapters.dialect import message_words
+from adapters.expression_functions import Unmappable, json_bytes
+from adapters.profile import CityProfile
 from gateway.simulation.solving import Bindings, Solver, made
+from schemas.errors import Invalid
+from schemas.message import OutboundMessage
 
 _PLACE = re.compile(r"\{([a-z_.]+)\}")
 
@@ -64,6 +71,25 @@ class Hearer:
 def _other_forms(value: Any) -> list[Any]:
     """XML and CSV know texts alone: a number may have been meant."""
     return [int(value)] if isinstance(value, str) and value.isdecimal() and str(int(value)) == value else []
+
+
+def check_heard(profile: CityProfile, tree: Any, solver: Solver) -> None:
+    """Invalid where an application as the profile writes it does not give application_id away: who would it be about?
+
+    Judged by the first example that can be written; without one it is found out with the first application.
+    """
+    compiled = profile.compiler().tree(tree, ("submit",))
+    for example in profile.examples.submit[:1]:
+        try:
+            message = OutboundMessage.model_validate_json(json_bytes(example.message))
+            said = compiled(message_words(message) | {"now": example.now, "batch": "EXAMPLE"})
+        except (ValidationError, Unmappable):
+            return
+        if Hearer(solver).words(tree, said).get("application_id") != str(message.application_id):
+            raise Invalid(
+                "The application as this profile writes it does not hold application_id as it is; it cannot be played.",
+                "该配置写出的申报报文中没有原样的application_id，无法模拟。",
+            )
 
 
 class PathPattern:

@@ -20,6 +20,7 @@ from gateway.simulation.engine import Engine
 from gateway.simulation.facts import Happened, SimulatedCase
 from gateway.simulation.feed import Feed, Row
 from gateway.simulation.guarding import Guard
+from gateway.simulation.hearing import check_heard
 from gateway.simulation.listing_rows import ListingWriter
 from gateway.simulation.reports import solver_of
 from gateway.simulation.rest_calls import Asked, SimulatedCall, calls_of
@@ -39,6 +40,9 @@ class RestCity:
         assert profile.rest is not None  # noqa: S101 - the caller has looked
         self._profile, self._rest, self._engine, self._caller = profile, profile.rest, engine, caller
         self._calls = calls_of(profile.rest, profile.compiler(), solver_of(profile))
+        submit = profile.rest.submit
+        if "application_id" not in (*submit.query.values(), *submit.path.replace("}", "{").split("{")):
+            check_heard(profile, submit.body, solver_of(profile))
         self._guard, self._desk = Guard(profile, context, engine), Desk(engine)
         self._feed = Feed(skips="cursor_skips" in engine.faults)
         listing = profile.rest.listing

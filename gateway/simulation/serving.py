@@ -5,13 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+import asyncssh
 from aiohttp import web
 
 from adapters.contract import AdapterContext
 from adapters.profile import CityProfile, Transport
+from adapters.sftp_operations import Login
 from gateway.simulation.calling import Caller
 from gateway.simulation.engine import Engine
 from gateway.simulation.facts import Happened, SimulatedCase
@@ -58,12 +61,17 @@ async def play(
     try:
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             engine = Engine(profile, faults, context.now, pace_s, tasks, _nobody)
+            engine.check()
             opening = Opening(engine, context, place, tasks, stack)
             where = await opener(opening)
             ready({"ready": True, "city": profile.code, "transport": profile.transport.value, **where})
             await _end(stop)
-    except* _Stopped:
-        pass
+    except BaseExceptionGroup as group:
+        first = group.exceptions[0]
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        if not isinstance(first, _Stopped):
+            raise first from None
 
 
 async def _end(stop: asyncio.Event) -> None:
@@ -115,6 +123,13 @@ async def _open_rest(opening: Opening) -> Mapping[str, Any]:
     return {"url": await opening.serve(city.application())}
 
 
+async def _open_soap(opening: Opening) -> Mapping[str, Any]:
+    from gateway.simulation.soap_city import SoapCity  # noqa: PLC0415 - zeep is slow to import
+
+    city = SoapCity(opening.engine.profile, opening.context, opening.engine, opening.caller())
+    return {"url": await opening.serve(city.application())}
+
+
 async def _open_exchange(opening: Opening) -> Mapping[str, Any]:
     from gateway.simulation.exchange_city import ExchangeCity  # noqa: PLC0415 - one transport at a time
     from gateway.simulation.exchange_tables import open_tables  # noqa: PLC0415
@@ -127,6 +142,41 @@ async def _open_exchange(opening: Opening) -> Mapping[str, Any]:
     return {"tables": sorted(tables)}
 
 
+async def _open_sftp(opening: Opening) -> Mapping[str, Any]:
+    from gateway.simulation.sftp_city import SftpCity  # noqa: PLC0415 - one transport at a time
+    from gateway.simulation.sftp_server import serve_folder  # noqa: PLC0415
+
+    profile, place = opening.engine.profile, opening.place
+    assert profile.sftp_batch is not None  # noqa: S101 - of this transport
+    root = place.folder or Path(opening.stack.enter_context(TemporaryDirectory())) / "city"
+    login = profile.sftp_batch.login
+    password = None if login.password is None else opening.context.secret(login.password)
+    SftpCity(profile, root, opening.engine).open(opening.tasks)
+    keys = place.authorized_keys or _own_key(opening, login)
+    port, fingerprint = await serve_folder(
+        root, login, host=place.host, port=place.port, keys=keys, password=password, stack=opening.stack
+    )
+    return {"sftp_port": port, "host_key": fingerprint, "folder": str(root)}
+
+
+def _own_key(opening: Opening, login: Login) -> tuple[str, ...]:
+    """The public half of the gateway's own key, where it is in the environment."""
+    if login.private_key is None:
+        return ()
+    try:
+        key = asyncssh.import_private_key(opening.context.secret(login.private_key))
+    except (KeyError, asyncssh.KeyImportError):
+        raise Invalid(
+            "Say with --authorized-key which public key may log in.", "请用--authorized-key指定可登录的公钥。"
+        ) from None
+    return (key.export_public_key().decode().strip(),)
+
+
 _OPENERS: Mapping[Transport, Callable[[Opening], Awaitable[Mapping[str, Any]]]] = MappingProxyType(
-    {Transport.REST: _open_rest, Transport.EXCHANGE_DATABASE: _open_exchange}
+    {
+        Transport.REST: _open_rest,
+        Transport.SOAP: _open_soap,
+        Transport.EXCHANGE_DATABASE: _open_exchange,
+        Transport.SFTP_BATCH: _open_sftp,
+    }
 )

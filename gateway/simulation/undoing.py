@@ -50,11 +50,12 @@ def _joined(arguments: Parts, wanted: Any) -> Iterator[Pairs]:
     if parts["type"] != "multi_select_list" or glue["type"] != "literal" or not isinstance(wanted, str):
         return
     children, between = parts["children"], str(glue["value"])
-    splits = [wanted.split(between, len(children) - 1), wanted.rsplit(between, len(children) - 1)] if between else []
-    for split in splits:
-        if len(split) == len(children):
-            for values in itertools.product(*map(_text_or_number, split)):
-                yield list(zip(children, values, strict=True))
+    for count in range(len(children), 0, -1):  # parts that are null leave no trace
+        splits = [wanted.split(between, count - 1), wanted.rsplit(between, count - 1)] if between else []
+        for split in splits:
+            if len(split) == count:
+                for values in itertools.product(*map(_text_or_number, split)):
+                    yield list(zip(children, [*values, *[None] * (len(children) - count)], strict=True))
 
 
 def _join(arguments: Parts, wanted: Any) -> Iterator[Pairs]:

@@ -47,6 +47,7 @@ _WAKE = SQL(
     "send_started_ms = COALESCE(send_started_ms, created_at_ms) WHERE message_id = ? "
     "AND (state = 'held' OR owner IS NULL)"
 )
+_SUBMITS = SQL("SELECT message_id FROM outbox WHERE application_id = ? AND kind = 'SUBMIT'")
 _FETCHES = SQL("SELECT message_id, content FROM outbox WHERE application_id = ? AND kind = 'FETCH'")
 
 
@@ -148,6 +149,12 @@ async def last_message(tx: Transaction, application_id: str, event_type: str) ->
 async def tried_message(tx: Transaction, application_id: str) -> str | None:
     """The message of the last try for a case."""
     row = await tx.fetch_one(_TRIED, application_id)
+    return None if row is None else str(row[0])
+
+
+async def waiting_message(tx: Transaction, application_id: str) -> str | None:
+    """The application itself, where it is in the outbox."""
+    row = await tx.fetch_one(_SUBMITS, application_id)
     return None if row is None else str(row[0])
 
 

@@ -45,6 +45,18 @@ _ALIVE = SQL(
 )
 _RETIRE_NODE = SQL("DELETE FROM owners WHERE node = ? AND owner <> ?")
 _RETIRE = SQL("DELETE FROM owners WHERE owner = ?")
+_DUE = SQL(
+    "SELECT c.value FROM EACH ? AS c WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.city = c.value "
+    "AND o.state = 'ready' AND o.owner IS NULL AND o.available_at_ms <= ? "
+    "AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.application_id = o.application_id AND e.city = o.city "
+    "AND e.sequence < o.sequence))"
+)
+_ANY_DEAD = SQL("SELECT 1 FROM owners WHERE alive_until_ms <= ? LIMIT 1")
+_RELEASE_ORPHANS = SQL(
+    "UPDATE outbox SET owner = NULL WHERE owner IS NOT NULL "
+    "AND owner NOT IN (SELECT owner FROM owners WHERE alive_until_ms > ?)"
+)
+_FORGET_DEAD = SQL("DELETE FROM owners WHERE alive_until_ms <= ?")
 _RELEASE_OWNED = SQL("UPDATE outbox SET owner = NULL WHERE owner = ?")
 _STARTED = SQL("UPDATE outbox SET send_started_ms = ? WHERE message_id = ? AND owner = ? RETURNING message_id")
 _DELETE = SQL("DELETE FROM outbox WHERE message_id = ?")
@@ -101,6 +113,22 @@ class Entry:
 
 def _entry(row: Row) -> Entry:
     return Entry(*row)
+
+
+async def due_cities(db: Database, cities: Sequence[str], now_ms: int) -> list[str]:
+    """Which of these cities have a message that is due and nobody's. What each costs does not depend on the backlog."""
+    return [row[0] for row in await db.fetch(_DUE, list(cities), now_ms)]
+
+
+async def any_dead(db: Database, now_ms: int) -> bool:
+    """Whether an owner's lease has ended that did not leave cleanly."""
+    return await db.fetch_one(_ANY_DEAD, now_ms) is not None
+
+
+async def release_orphans(tx: Transaction, now_ms: int) -> None:
+    """Give back what nobody alive holds. Reads the whole outbox: for the start, and after a death."""
+    await tx.execute(_RELEASE_ORPHANS, now_ms)
+    await tx.execute(_FORGET_DEAD, now_ms)
 
 
 async def claim(tx: Transaction, owner: str, city: str, now_ms: int, limit: int) -> list[Entry]:

@@ -289,6 +289,8 @@ outbox = _table(
 )
 Index("ix_outbox_city", outbox.c.city, outbox.c.state, outbox.c.available_at_ms)
 Index("ix_outbox_application", outbox.c.application_id)
+_FREE = text("state = 'ready' AND owner IS NULL")
+Index("ix_outbox_free", outbox.c.city, outbox.c.available_at_ms, sqlite_where=_FREE, postgresql_where=_FREE)
 _table(
     "attempts",
     ("application_id", "message_id", "started_at_ms"),

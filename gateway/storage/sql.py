@@ -1,7 +1,7 @@
 """One SQL text for both databases.
 
-`?` is a parameter. `IN_LIST ?` takes a list of texts. A part in double brackets, `[[FOR UPDATE]]`, is for
-PostgreSQL only: SQLite has one writer and needs no row locks.
+`?` is a parameter. `IN_LIST ?` takes a list of texts; `EACH ?` is such a list as a table of one column `value`.
+A part in double brackets, `[[FOR UPDATE]]`, is for PostgreSQL only: SQLite has one writer and needs no row locks.
 """
 
 import itertools
@@ -33,12 +33,14 @@ class SQL:
     @cached_property
     def sqlite(self) -> str:
         """The text for sqlite3."""
-        return _BRACKETS.sub("", self.text).replace("IN_LIST ?", "IN (SELECT value FROM json_each(?))")
+        text = _BRACKETS.sub("", self.text).replace("IN_LIST ?", "IN (SELECT value FROM json_each(?))")
+        return text.replace("EACH ?", "(SELECT value FROM json_each(?))")
 
     @cached_property
     def postgresql(self) -> str:
         """The text for asyncpg."""
-        return _numbered(_BRACKETS.sub(r"\1", self.text).replace("IN_LIST ?", "= ANY(?::text[])"))
+        text = _BRACKETS.sub(r"\1", self.text).replace("IN_LIST ?", "= ANY(?::text[])")
+        return _numbered(text.replace("EACH ?", "(SELECT unnest(?::text[]) AS value)"))
 
 
 class Insert:

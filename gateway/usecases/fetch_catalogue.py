@@ -10,6 +10,7 @@ from adapters.normalization.compile import CompiledDialect
 from adapters.normalization.normalize import normalize
 from adapters.profile import CityProfile
 from adapters.sources.listing import read_listing
+from adapters.sources.peer_items import read_peer_items
 from adapters.sources.record import Progress, Record
 from adapters.sources.view import read_view
 from gateway.usecases.normalise_file import Read
@@ -23,7 +24,7 @@ async def fetch(
     spool: IO[bytes],
     progress: Progress | None = None,
 ) -> int:
-    """Write every record of the city's listing or view into `spool`, a line each; how many there were.
+    """Write every record of the city's listing, view or gateway into `spool`, a line each; how many there were.
 
     Raises SourceUnreadable and the errors of adapters/contract.py; what was spooled then is to be thrown away.
     """
@@ -47,6 +48,8 @@ def _records(
             name = str(error.args[0])
             raise Internal(f"The secret {name} is not configured.", f"尚未配置密钥{name}。") from None
         return read_view(url, source.view, max_rows=source.max_rows, progress=progress)
+    if source is not None and profile.peer_gateway is not None and profile.peer_gateway.url is not None:
+        return read_peer_items(source, profile, context, progress=progress)
     raise SourceUnreadable(
         f"The catalogue of {profile.code} comes as a file; name it.", f"{profile.code} 的目录以文件提供，请指定文件。"
     )

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.normalization.dialect_file import FOLDER, load_dialects
-from adapters.profile import CityProfile, load_profile
+from adapters.profile import CityProfile, Transport, load_profile
 from adapters.profile_file import read_profile_file
-from adapters.via_rules import fault_among
-from gateway.settings import Settings
+from adapters.via_rules import behind, fault_among
+from gateway.settings import BackOffice, Settings
+from schemas.errors import SeedInvalid
 
 
 def overrides(city: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -33,4 +34,20 @@ def read_profiles(folder: Path, environment: Mapping[str, str] | None = None) ->
     for path, profile in read:
         if (fault := fault_among(profile, profiles)) is not None:
             raise read_profile_file(path, overrides(path.stem, environment)).at(("via",), *fault)
+        if profile.via is not None:
+            profiles[profile.code] = behind(profile, profiles[profile.via])
     return profiles
+
+
+def is_called(profile: CityProfile, settings: Settings) -> bool:
+    """Whether an adapter is built for the city; for our own only where its business system works our cases."""
+    if profile.code == settings.city and settings.back_office is BackOffice.CONSOLE:
+        return False
+    if profile.transport not in (Transport.INBOUND, Transport.NONE):
+        return True
+    if profile.code != settings.city:
+        return False
+    raise SeedInvalid(
+        f"TONGBAN_BACK_OFFICE is adapter, but the profile of {profile.code} describes no interface.",
+        f"TONGBAN_BACK_OFFICE 为 adapter，但 {profile.code} 的配置没有业务系统接口。",
+    )

@@ -116,9 +116,7 @@ async def _compare(given: Reconciling, seen: _Seen, city: str, day: date) -> Non
         seen.run.state, seen.run.code = "SKIPPED", "by_hub"
     elif not _lists(adapter):
         seen.run.state, seen.run.code = "SKIPPED", "no_listing"
-    elif isinstance(adapter, DigestExchange):
-        await _by_digest(given, seen, adapter, city, day)
-    else:
+    elif not isinstance(adapter, DigestExchange) or not await _by_digest(given, seen, adapter, city, day):
         await _by_listing(given, seen, adapter, city, day)
 
 
@@ -128,9 +126,12 @@ def _lists(adapter: Adapter) -> bool:
     return callable_peer(adapter.profile) or getattr(section, "listing", None) is not None
 
 
-async def _by_digest(given: Reconciling, seen: _Seen, adapter: DigestExchange, city: str, day: date) -> None:
+async def _by_digest(given: Reconciling, seen: _Seen, adapter: DigestExchange, city: str, day: date) -> bool:
+    """False where the peer offers no digest."""
     asked_at_ms = given.now_ms()
     theirs = await adapter.digest(day)
+    if theirs is None:
+        return False
     ours = await digest_of(given.db, given.own_city, city, day)
     if not comparable(ours, theirs):
         raise PartnerProtocol("The peer's digest is not that of this day.", "对方的对账摘要与该日不符。")
@@ -141,8 +142,9 @@ async def _by_digest(given: Reconciling, seen: _Seen, adapter: DigestExchange, c
     lines = await adapter.listing_part(day, buckets) if buckets else ()
     cases = await compared_cases.of_day(given.db, [city], numbers_of(day))
     mine = [one for one in cases if one.collecting_city == given.own_city and bucket_of(one.application_id) in buckets]
-    await _hold_against(given, seen, mine, lines, asked_at_ms=asked_at_ms)
+    await _hold_against(given, seen, mine, lines, asked_at_ms=asked_at_ms, live=True)
     seen.kinds, seen.buckets = LOCAL | DIGESTED, buckets
+    return True
 
 
 async def _by_listing(given: Reconciling, seen: _Seen, adapter: Adapter, city: str, day: date) -> None:
@@ -160,7 +162,8 @@ async def _by_listing(given: Reconciling, seen: _Seen, adapter: Adapter, city: s
             lacking.pop(str(line.application_id), None)
     seen.run.compared = "listing"
     seen.run.counts["theirs"] = len(lines)
-    await _hold_against(given, seen, cases, lines, asked_at_ms=asked_at_ms)
+    live = adapter.profile.peer_gateway is not None
+    await _hold_against(given, seen, cases, lines, asked_at_ms=asked_at_ms, live=live)
     seen.buckets = None
 
 
@@ -185,6 +188,7 @@ async def _hold_against(
     lines: Sequence[ListedCase],
     *,
     asked_at_ms: int,
+    live: bool = False,
 ) -> None:
     """Read our cases after the list, those the lines name on top, and compare."""
     here = {case.application_id: case for case in cases}
@@ -196,7 +200,7 @@ async def _hold_against(
     known = await histories(given.db, odd_states(ours, lines), now_ms=now_ms, unanswered_s=given.overdue_s)
     seen.in_motion = frozenset(one for one, case in ours.items() if case.moved or case.sending is Sending.READY)
     expected = [one for one in here if ours[one].handed_over and one not in seen.in_motion]
-    found = compare(ours, lines, expected=expected, histories=known)
+    found = compare(ours, lines, expected=expected, histories=known, live=live)
     seen.differences += found.differences
     seen.run.counts |= {"ours": len(expected), "behind": found.behind}
 

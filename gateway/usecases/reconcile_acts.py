@@ -118,6 +118,10 @@ async def _resend(tx: Transaction, finding: Finding, given: Reconciling) -> None
     case = await cases.lock(tx, finding.application_id)
     if case is None:
         raise not_found()
+    waiting = await compared_cases.waiting_message(tx, case.application_id)
+    if waiting is not None and finding.kind != Kind.STATE_DIFFERS.value:
+        await compared_cases.wake(tx, waiting, now_ms)
+        return
     entry = await _message(tx, case, finding, given, now_ms)
     await tx.insert(outbox.INSERT_OUTBOX, [entry.values()])
     await compared_cases.wake(tx, entry.message_id, now_ms)

@@ -14,7 +14,7 @@ from gateway.storage.reconciliation import Finding, Run
 
 GONE = "GONE"
 """已消失: how a finding closes that is no longer true."""
-_FROM_A_CURSOR = frozenset({Transport.REST, Transport.SOAP})
+_FROM_A_CURSOR = frozenset({Transport.REST, Transport.SOAP, Transport.PEER_GATEWAY})
 """进度可重取: they give the same again when asked from an earlier point; tables and batches do not."""
 
 
@@ -33,7 +33,7 @@ def ways_of(adapter: Adapter | None) -> CityWays:
         return CityWays("unsafe")
     profile = adapter.profile
     told_again = profile.collection is not None and profile.transport in _FROM_A_CURSOR
-    return CityWays(profile.duplicates.value, told_again or callable_peer(profile))
+    return CityWays(profile.duplicates.value, told_again)
 
 
 def callable_peer(profile: CityProfile) -> bool:

@@ -7,11 +7,12 @@ things, and a second implementation wants the latter alone.
 from typing import Any
 
 from gateway.web import health, openapi
-from gateway.web.api import peer, peer_files, peer_messages
+from gateway.web.api import peer, peer_digests, peer_files, peer_messages
 from gateway.web.openapi import Route
 from schemas.application import StoredFile, Submitted
 from schemas.message import FollowUp, OutboundMessage
 from schemas.peer import GatewayDescription, MessageAnswer
+from schemas.reconciliation import CaseDigest
 
 _PAGES = {"after": "`next` of the page before; absent: from the beginning.", "limit": "1 to 200, default 50."}
 _INTAKE = (
@@ -158,8 +159,27 @@ PEER_ROUTES: tuple[Route, ...] = (
         query=_PAGES,
         codes=(*_SIGNED, "request.invalid"),
     ),
+    Route(
+        "GET",
+        "/v1/peer/digests/{day}",
+        "peer.digests",
+        peer_digests.digest,
+        "对账摘要: count and hashes of the caller's cases of one Beijing day, as docs/reconciliation.md defines them.",
+        _PROGRESS,
+        answer=CaseDigest,
+        codes=(*_SIGNED, "request.invalid"),
+    ),
+    Route(
+        "GET",
+        "/v1/peer/digests/{day}/{bucket}",
+        "peer.digests_bucket",
+        peer_digests.bucket,
+        "对账分组清单: the caller's cases in one bucket (0 to f), as ListedCase rows, whole.",
+        _PROGRESS,
+        codes=(*_SIGNED, "request.invalid"),
+    ),
 )
-"""Signed both ways. `GET /v1/peer/digests/{day}` (对账摘要) belongs here too."""
+"""Signed both ways."""
 
 OPEN_ROUTES: tuple[Route, ...] = (
     Route(

@@ -16,7 +16,9 @@ from schemas.duty_sheet import DutySheet
 from schemas.finding import Finding
 from schemas.identifiers import CaseNumberFormat, TaskCodeShape
 from schemas.licence import LicenceType
-from schemas.message import Acknowledgement, Event, OutboundMessage, ProgressReport
+from schemas.message import Acknowledgement, Event, FollowUp, ListedCase, OutboundMessage, ProgressReport
+from schemas.peer import GatewayDescription, MessageAnswer
+from schemas.reconciliation import CaseDigest
 from schemas.service_item import ServiceItem
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -25,13 +27,18 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "acknowledgement": Acknowledgement,
         "agreement": Agreement,
         "application": Application,
+        "case_digest": CaseDigest,
         "case_number_format": CaseNumberFormat,
         "city": City,
         "differences": Differences,
         "duty_sheet": DutySheet,
         "event": Event,
         "finding": Finding,
+        "follow_up": FollowUp,
+        "gateway_description": GatewayDescription,
         "licence_type": LicenceType,
+        "listed_case": ListedCase,
+        "message_answer": MessageAnswer,
         "outbound_message": OutboundMessage,
         "progress_report": ProgressReport,
         "receipt": Receipt,

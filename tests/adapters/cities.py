@@ -109,9 +109,9 @@ def _speaking(
         options += ["--callback-url", callback_url or ""]
         return {f"{code}.tif_token": token, f"{code}.tif_inbound_token": inbound}, options
     if code == "445200":
-        key, inbound = secrets.token_hex(8), secrets.token_hex(8)
-        options = ["--key", key, "--inbound-key", inbound, "--callback-url", callback_url or ""]
-        return {f"{code}.office_key": key, f"{code}.office_inbound_key": inbound}, options
+        going, coming = secrets.token_hex(8), secrets.token_hex(8)
+        options = ["--key", going, "--inbound-key", coming, "--callback-url", callback_url or ""]
+        return {f"{code}.office_key": going, f"{code}.office_inbound_key": coming}, options
     if code == "350600":  # its own public key is told when it has started
         ours = tmp_path / "keys"
         if current_kid(ours) is None:

@@ -15,14 +15,14 @@ import pytest
 from adapters.expression_functions import CHINA
 from schemas.errors import PartnerAmbiguous, PartnerRefused, PartnerUnavailable
 from schemas.message import FollowUp, ListedCase, OutboundMessage, Outcome, Step
-from tests.adapters.cities import SOAP12, SimulatedCity
+from tests.adapters.cities import SOAP12, UNSAFE, SimulatedCity
 from tests.adapters.conftest import PACE_S, Inbox
 from tests.adapters.follow_ups import supplement_to, withdrawal_of
 from tests.adapters.messages import message_to
 from tests.adapters.outcomes import ORDINARY, OUTCOMES
 from tests.adapters.test_contract import CALLED, LEFT_FOR_IT, PATIENCE_S, Reporter, booked, true_soon
 
-FOLLOWED = ("441300", "441500", "441400", "440500", SOAP12, "445100")
+FOLLOWED = ("441300", "441500", "445200", "441400", UNSAFE, "440500", SOAP12, "445100", "350600")
 """Cities that take supplements and withdrawals and list a day's cases."""
 CUT = tuple(code for code in FOLLOWED if code in (*CALLED, "445100"))
 """Cities whose answer can be cut off."""
@@ -40,7 +40,7 @@ def reporter(city: SimulatedCity, inbox: Inbox) -> Reporter:
 
 
 def follow_ups(city: SimulatedCity) -> list[tuple[str, str, str, str, int]]:
-    return city.rows("select message_id, our_ref, kind, reason, files from follow_ups order by rowid")  # type: ignore[return-value]
+    return city.rows("select message_id, our_ref, kind, reason, files from follow_ups order by rowid")
 
 
 async def under_way(city: SimulatedCity, reporter: Reporter) -> tuple[OutboundMessage, str]:

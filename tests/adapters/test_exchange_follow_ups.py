@@ -1,5 +1,6 @@
 """Supplements, withdrawals and listings through an exchange database: rows as they lie in it."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from adapters.exchange_database import ExchangeDatabaseAdapter
-from schemas.errors import PartnerAmbiguous, PartnerProtocol, PartnerRefused, PartnerUnavailable
+from adapters.profile import load_profile
+from schemas.errors import Internal, PartnerAmbiguous, PartnerProtocol, PartnerRefused, PartnerUnavailable
 from schemas.message import Outcome, Step
+from tests.adapters.cities import ROOT
 from tests.adapters.follow_ups import supplement_to, withdrawal_of
 from tests.adapters.messages import message_to
 from tests.adapters.test_exchange_database import Exchange
@@ -96,6 +99,17 @@ async def test_a_file_that_is_too_large(exchange: Exchange) -> None:
     assert exchange.sql("select count(*) from up_pro_follow") == [(0,)]
 
 
+async def test_a_file_of_ours_that_cannot_be_read(exchange: Exchange) -> None:
+    """Files are read while the rows are written: what was written before is taken back."""
+    message, _ = message_to("441400")
+    supplement, files = supplement_to(message, {"a.pdf": b"hello", "b.pdf": b"world"})
+    files.contents[supplement.files[1].file.sha256] = b"shorter"[:3]
+    with pytest.raises(Internal):
+        await exchange.adapter.follow_up(supplement, files)
+    assert exchange.sql("select count(*) from up_pro_follow") == [(0,)]
+    assert exchange.sql("select count(*) from up_pro_follow_material") == [(0,)]
+
+
 async def test_a_profile_without_them(exchange: Exchange) -> None:
     section = exchange.adapter.profile.exchange_database
     assert section is not None
@@ -110,6 +124,17 @@ async def test_a_profile_without_them(exchange: Exchange) -> None:
             await without.listing(DAY)
     finally:
         await without.close()
+
+
+def test_the_profile_in_the_guide_is_whole(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "adding-a-city" / "exchange_database.md").read_text("utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    path = tmp_path / "441400.yaml"
+    path.write_text(text, "utf-8")
+    section = load_profile(path).exchange_database
+    assert section is not None
+    assert section.follow_up is not None
+    assert section.listing is not None
 
 
 # ---- the city's view of a day

@@ -13,7 +13,9 @@ import pytest
 from gateway.domain.access import Role
 from gateway.storage.sql import SQL
 from gateway.wiring import new_id, now
+from schemas.errors import PartnerProtocol, PartnerUnavailable
 from tests.adapters.hub_world import BEHIND, HUB, INBOUND_SECRET, HubWorld, hub_world
+from tests.adapters.messages import message_to
 from tests.gateways import Answer
 from tests.journeys.world import until
 
@@ -55,7 +57,7 @@ async def test_cases_to_all_three_come_back_with_their_results(
             return all(sum(file["role"] == "result" for file in files) == 1 for files in listed)
 
         await until(all_here, within_s=10, what="the results are here")
-        assert len(world.rows("select 1 from files_in")) == len(sent)
+        assert world.rows("select count(distinct our_ref || sha256) from files_in") == [(len(sent),)]
         assert await strays(world) == 0
 
 
@@ -170,7 +172,7 @@ async def test_callbacks_come_to_the_hub_and_only_for_the_city_of_the_case(
         ref = await world.hand_in("440500")
 
         async def pushed() -> bool:
-            return (await world.case(ref))["state"] == "PUSHED"
+            return bool((await world.case(ref))["state"] == "PUSHED")
 
         await until(pushed, within_s=10, what="the case is pushed")
         row = {"bizNo": ref, "area": "440500", "node": "20", "nodeNo": 2, "time": int(now().timestamp() * 1000)}
@@ -192,7 +194,7 @@ async def test_a_withdrawal_goes_through_the_hub(tmp_path: Path, monkeypatch: py
         ref = await world.hand_in("441500")
 
         async def asked() -> bool:
-            return (await world.case(ref))["state"] == "SUPPLEMENT"
+            return bool((await world.case(ref))["state"] == "SUPPLEMENT")
 
         await until(asked, within_s=10, what="a supplement is asked for")
         path = f"/v1/applications/{ref}/withdrawal"
@@ -206,3 +208,16 @@ async def test_a_withdrawal_goes_through_the_hub(tmp_path: Path, monkeypatch: py
 
         await until(booked, within_s=10, what="the hub has the withdrawal")
         assert (await world.case(ref))["state"] == "WITHDRAWN"
+
+
+async def test_a_city_behind_the_hub_asks_what_the_hub_can_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hub_world(tmp_path, monkeypatch) as world:
+        city = world.gateway.services.adapters["441400"]
+        await city.probe()
+        with pytest.raises(PartnerProtocol):  # the platform has no such question
+            await city.find(message_to("441400")[0])
+        await world.control(down=True)
+        with pytest.raises(PartnerUnavailable):
+            await city.probe()

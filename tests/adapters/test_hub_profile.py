@@ -2,14 +2,15 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from adapters.contract import AdapterContext, CallbackRequest
 from adapters.profile import Duplicates, load_profile
 from adapters.registry import build_adapters
-from adapters.via import ViaAdapter, behind
-from adapters.via_rules import served
+from adapters.via import ViaAdapter
+from adapters.via_rules import behind, served
 from gateway.usecases.read_profiles import read_profiles
 from schemas.errors import NotFound, PartnerProtocol, SeedInvalid
 from schemas.message import ProgressReport, Step
@@ -104,11 +105,10 @@ def test_via_belongs_to_transport_via_alone(folder: Path) -> None:
 def test_what_a_city_behind_a_hub_gets_from_it(folder: Path) -> None:
     profiles = read_profiles(folder, {})
     hub, city = profiles[HUB], profiles["440500"]
-    assert city.duplicates is Duplicates.UNSAFE
-    whole = behind(city, hub)
-    assert (whole.duplicates, whole.limits.in_flight, whole.limits.timeout_s) == (Duplicates.IDEMPOTENT, 4, 15)
+    assert (city.duplicates, city.limits.in_flight, city.limits.timeout_s) == (Duplicates.IDEMPOTENT, 4, 15)
+    assert behind(city, hub) == city
     change(folder, "440500", "transport: via", "transport: via\nduplicates: unsafe\nlimits: {in_flight: 7}")
-    own = behind(read_profiles(folder, {})["440500"], hub)
+    own = read_profiles(folder, {})["440500"]
     assert (own.duplicates, own.limits.in_flight) == (Duplicates.UNSAFE, 7)
 
 
@@ -119,8 +119,8 @@ def context() -> AdapterContext:
 async def test_one_adapter_serves_them_all(folder: Path) -> None:
     profiles = read_profiles(folder, {})
     adapters = build_adapters(profiles, context(), called=lambda _: True)
-    hubs = {id(adapters[code]._hub) for code in BEHIND if isinstance(adapters[code], ViaAdapter)}  # type: ignore[attr-defined]
-    assert hubs == {id(adapters[HUB])}
+    behind_it = [adapter for code in BEHIND if isinstance(adapter := adapters[code], ViaAdapter)]
+    assert [adapter.hub for adapter in behind_it] == [adapters[HUB]] * 3
     without = build_adapters(profiles, context(), called=lambda profile: profile.code != HUB)
     assert without == {}
     for adapter in adapters.values():
@@ -133,7 +133,7 @@ async def test_what_is_the_hubs_alone(folder: Path) -> None:
     city = adapters["440500"]
     report = ProgressReport(
         report_id="r",
-        application_id="019a0000-0000-7000-8000-0000000000a1",  # type: ignore[arg-type]
+        application_id=UUID("019a0000-0000-7000-8000-0000000000a1"),
         deciding_city="445200",
         step=Step.ACCEPTED,
         occurred_at=datetime(2026, 11, 23, tzinfo=UTC),

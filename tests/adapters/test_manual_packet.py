@@ -23,10 +23,11 @@ from adapters.manual_print import Code, Grid, Line, Text, drawn, laid_out
 from adapters.manual_sheet import csv_bytes, sheet_documents
 from adapters.manual_typeface import Typeface
 from adapters.profile import CityProfile, load_profile
+from adapters.profile_check import check_examples
 from gateway.storage.database import Database
 from schemas.errors import PartnerProtocol, SeedInvalid
 from schemas.message import FollowUp, OutboundMessage
-from tests.adapters.cities import profile_path
+from tests.adapters.cities import ROOT, profile_path
 from tests.adapters.manual_city import CITY, follow_up_to, manual_city, printed, varied
 from tests.adapters.messages import message_to
 
@@ -340,3 +341,10 @@ def test_an_empty_cell_is_an_empty_cell() -> None:
     part = WrittenPart("表", ("甲", "乙"), ({"甲": "", "乙": "1"},), single=True)
     ((_, content),) = sheet_documents([part], MANUAL.sheet)
     assert cells(content, "表") == [("甲", "乙"), (None, "1")]
+
+
+def test_the_profile_in_the_documents_holds(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "adding-a-city" / "manual.md").read_text(encoding="utf-8")
+    path = tmp_path / "360700.yaml"
+    path.write_text(guide.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert check_examples(load_profile(path)) == []

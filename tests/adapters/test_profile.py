@@ -31,6 +31,8 @@ def test_what_the_profiles_say() -> None:
         "440500": Duplicates.QUERY_FIRST,
         SOAP12: Duplicates.IDEMPOTENT,
         "445100": Duplicates.IDEMPOTENT,
+        "445200": Duplicates.IDEMPOTENT,
+        "350600": Duplicates.IDEMPOTENT,
     }
     assert by_code["441300"].collection is None
     assert by_code["441400"].transport is Transport.EXCHANGE_DATABASE
@@ -38,10 +40,20 @@ def test_what_the_profiles_say() -> None:
 
 def test_our_own_city() -> None:
     profile = load_profile(profile_path("445200"))
-    assert profile.transport is Transport.INBOUND
+    assert profile.transport is Transport.REST
     assert profile.case_number is not None
+    assert profile.auth is not None
+    assert profile.inbound is not None
+    assert profile.inbound.callback is not None
+    assert profile.auth.secret != profile.inbound.callback.secret  # type: ignore[union-attr]
+
+
+def test_a_city_that_nobody_calls(tmp_path: Path) -> None:
+    path = tmp_path / "445200.yaml"
+    text = 'code: "445200"\nname: 揭阳市\nprovenance: {default: fictitious}\ntransport: inbound\n'
+    path.write_text(text, "utf-8")
     with pytest.raises(ValueError, match="no adapter"):
-        build_adapter(profile, None)  # type: ignore[arg-type]
+        build_adapter(load_profile(path), None)  # type: ignore[arg-type]
 
 
 def test_settings_fill_places() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.registry import build_adapter
 from schemas.errors import PartnerAmbiguous, PartnerProtocol, PartnerRefused, PartnerUnavailable
-from schemas.message import Outcome, Step
+from schemas.message import Outcome, ProgressReport, Step
 from tests.adapters.batch_city import (
     CODE,
     archive,
@@ -108,7 +108,8 @@ async def test_the_city_refuses_a_bad_row_alone(city: SimulatedCity) -> None:
     async with asyncio.TaskGroup() as group:
         for one in (good, stray):
             group.create_task(city.adapter.follow_up(one, pairs[0][1]))
-    found, cursor = [], None
+    found: list[ProgressReport] = []
+    cursor: str | None = None
     async with asyncio.timeout(20):
         while not any(report.partner_code == "2:3" for report in found):
             collected = await city.adapter.collect(cursor)

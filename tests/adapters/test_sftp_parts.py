@@ -261,7 +261,7 @@ def test_profiles_that_are_refused_with_their_line(
 
 
 def test_the_profile_in_the_guide_is_whole(tmp_path: Path) -> None:
-    guide = (ROOT / "docs" / "adding-a-city.md").read_text("utf-8")
+    guide = (ROOT / "docs" / "adding-a-city" / "sftp_batch.md").read_text("utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     (text,) = [block for block in blocks if "\ntransport: sftp_batch\n" in block]
     path = tmp_path / f"{CODE}.yaml"

@@ -267,7 +267,7 @@ def test_a_profile_chooses_the_scheme() -> None:
 
 
 def test_the_recipe_of_the_guide_is_one() -> None:
-    guide = (Path(__file__).resolve().parents[2] / "docs" / "adding-a-city.md").read_text("utf-8")
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "adding-a-city" / "profile.md").read_text("utf-8")
     block = next(part for part in guide.split("```yaml\n") if "scheme: recipe" in part).split("```")[0]
     auth = RecipeAuth.model_validate(yaml.safe_load(block)["auth"])
     assert recipe_headers(auth)["Authorization"].startswith("SIG ")

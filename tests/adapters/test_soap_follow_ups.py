@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.operations import Answers
 from schemas.errors import (
     CrossCityError,
     PartnerAmbiguous,
@@ -119,7 +120,11 @@ async def listing(*answers: bytes | float | None) -> tuple[ListedCase, ...]:
 
 
 async def test_pages_are_asked_for_by_day_and_cursor() -> None:
-    pages = [listed(row(1) + row(2), "<YB>2</YB>"), listed(row(3, "60") + row(4, "77"), "<YB>4</YB>"), listed("")]
+    pages: list[bytes | float | None] = [
+        listed(row(1) + row(2), "<YB>2</YB>"),
+        listed(row(3, "60") + row(4, "77"), "<YB>4</YB>"),
+        listed(""),
+    ]
     async with Recorder(pages).running() as server, speaking_to(server.url, SOAP12) as adapter:
         cases = await adapter.listing(DAY)
     assert [case.step for case in cases] == [Step.ACCEPTED, Step.ACCEPTED, Step.WITHDRAWN, Step.UNKNOWN]
@@ -166,5 +171,19 @@ async def test_a_listing_in_one_answer() -> None:
         other = type(adapter)(adapter.profile.model_copy(update={"soap": soap}), adapter._context)
         try:
             assert len(await other.listing(DAY)) == 3
+        finally:
+            await other.close()
+
+
+async def test_an_operation_may_have_answers_of_its_own() -> None:
+    """-50 means refused everywhere else; of a withdrawal, that it was taken before."""
+    own = Answers(code="PACKAGE.PACKAGEHEAD.CWDM", accepted=("0",), duplicate=("-50",))
+    message, files = message_to(SHANTOU)
+    async with Server([told("-50", TAKEN, "withdraw")]).running() as server, speaking_to(server.url) as adapter:
+        assert adapter._soap.withdraw is not None
+        soap = adapter._soap.model_copy(update={"withdraw": adapter._soap.withdraw.model_copy(update={"answers": own})})
+        other = type(adapter)(adapter.profile.model_copy(update={"soap": soap}), adapter._context)
+        try:
+            assert (await other.follow_up(withdrawal_of(message), files)).duplicate
         finally:
             await other.close()

@@ -117,7 +117,7 @@ async def test_the_wsdl_of_the_simulator_describes_the_same_service(tmp_path: Pa
 
 
 def test_the_profile_in_the_guide_is_whole(tmp_path: Path) -> None:
-    guide = (ROOT / "docs" / "adding-a-city.md").read_text("utf-8")
+    guide = (ROOT / "docs" / "adding-a-city" / "soap.md").read_text("utf-8")
     (text,) = [block for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL) if "\ntransport: soap\n" in block]
     path = changed(SHANTOU, tmp_path)
     path.write_text(text, "utf-8")

@@ -12,7 +12,7 @@ import jsonschema
 import jwt
 import pytest
 
-from gateway.cli.processes import PARTNERS
+from gateway.cli.processes import BY_HAND, PARTNERS
 from gateway.domain.access import Role
 from tests.gateways import Gateway, running_gateway, settings_for
 from tests.web.conftest import body
@@ -54,7 +54,7 @@ def test_demo_carries_every_case_and_obeys_its_schema() -> None:
     check_schema("demo", found)
     assert found["ok"]
     outbound = {(j["deciding_city"], j["mode"]) for j in found["journeys"] if j["direction"] == "outbound"}
-    assert outbound == {(city, mode) for city in PARTNERS for mode in ("ONLINE", "COLLECT")}
+    assert outbound == {(city, mode) for city in PARTNERS | BY_HAND for mode in ("ONLINE", "COLLECT")}
     assert {j["direction"] for j in found["journeys"]} == {"outbound", "inbound"}
     for imported in found["catalogues"]:  # of two forms, each with one item that has to be mended first
         assert (imported["read"], imported["ok"], imported["quarantined"], imported["published"]) == (2, 1, 1, 1)

@@ -19,8 +19,8 @@ REFUSED = "12441300DEMY00023B3002017900008"
 ASKS = "12441300DEMY00023B3002017900005"
 BY_ITEM = {REFUSED: "refuse", ASKS: "asks"}
 TRIALS = Trials(refused=Trial(task_code=REFUSED), asks=Trial(task_code=ASKS), within_s=20)
-CALLERS = ("441300", "445200")
-"""Cities that call back."""
+ORDINARY = Trial(item_code="002017900002", task_code="12441500DEMY0005883002017900002")
+"""For profiles of tests that have no examples."""
 
 
 def free_port() -> int:
@@ -49,6 +49,7 @@ async def judged_simulator(
     config: Mapping[str, Any] | None = None,
     only: Sequence[str] | None = None,
     wait_s: float | None = None,
+    trials: Trials = TRIALS,
 ) -> Report:
     """The same of a simulator of tests/simulators, with these faults."""
     port = free_port()
@@ -59,10 +60,11 @@ async def judged_simulator(
                 tmp_path,
                 callback_url=f"http://127.0.0.1:{port}",
                 config={"pace_s": 0.05, "by_item": BY_ITEM, **(config or {})},
-                settings={"timeout_s": "5", "settle_s": "1"},
+                settings={"timeout_s": "30", "settle_s": "1"},
             )
         )
-        profile = city.profile.model_copy(update={"conformance": TRIALS})
+        ordinary = trials.model_copy(update={"ordinary": ORDINARY}) if not city.profile.examples.submit else trials
+        profile = city.profile.model_copy(update={"conformance": ordinary})
         return await judged(profile, city.context, port, only, wait_s)
 
 

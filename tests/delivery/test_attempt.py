@@ -7,9 +7,9 @@ import pytest
 
 from adapters.contract import Adapter, FileSource
 from gateway.delivery.attempt import Policy, Sendable, attempt
-from gateway.delivery.breaker import Breaker
-from gateway.delivery.outcome import Deferred, Delivered, Held, Outcome
+from gateway.delivery.outcome import Contact, Deferred, Delivered, Held, Outcome
 from schemas.errors import (
+    Busy,
     CrossCityError,
     PartnerAmbiguous,
     PartnerProtocol,
@@ -125,7 +125,7 @@ async def test_a_city_that_cannot_be_asked_is_not_asked_for_ever() -> None:
     assert isinstance(first, Deferred)
     assert (first.counts, first.unclear, first.sent) == (True, True, False)
     last = await once(City([], [UNAVAILABLE]), "query_first", since=6, tries=2)
-    assert last == Held("partner.unavailable", last.detail, unclear=True)  # type: ignore[union-attr]
+    assert last == Held("partner.unavailable", last.detail, unclear=True, contact=Contact.FAILED)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -189,31 +189,46 @@ async def test_retry_after_is_not_tried_at_once_and_lengthens_the_wait() -> None
     assert isinstance(outcome, Deferred)
     assert city.log == ["deliver"]
     assert outcome.wait_s == 40
+    assert not outcome.counts, "a city that is busy uses up none of the message's tries"
+    assert (outcome.contact, outcome.pause_s) == (Contact.BUSY, 40)
+
+
+async def test_a_city_is_left_alone_for_a_minute_at_most() -> None:
+    outcome = await once(City([PartnerUnavailable("later", "稍后", retry_after_s=3600)]))
+    assert isinstance(outcome, Deferred)
+    assert (outcome.wait_s, outcome.pause_s) == (60, 60)
+    asked = await once(City([], [PartnerUnavailable("later", "稍后", retry_after_s=7)]), "query_first", since=6)
+    assert isinstance(asked, Deferred)
+    assert (asked.contact, asked.pause_s, asked.counts, asked.unclear) == (Contact.BUSY, 7, False, True)
+    assert asked.wait_s == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PartnerRefused("no", "否"), Contact.ANSWERED),
+        (PartnerProtocol("odd", "怪"), Contact.NONE),
+        (Busy("stopping", "停止中"), Contact.NONE),
+        (AMBIGUOUS, Contact.FAILED),
+        (PartnerUnavailable("down", "不通", retry_after_s=0), Contact.BUSY),
+    ],
+)
+@pytest.mark.parametrize("duplicates", ["idempotent", "query_first", "unsafe"])
+@pytest.mark.parametrize("tries", [0, 2])
+async def test_what_a_try_says_about_the_city(
+    error: CrossCityError, says: Contact, duplicates: str, tries: int
+) -> None:
+    """Whatever becomes of the message: also where it is held, or out of tries."""
+    assert (await once(City([error]), duplicates, tries=tries)).contact is says
+
+
+async def test_a_city_that_was_not_asked_is_not_judged() -> None:
+    assert (await once(City([]), "unsafe", since=9)).contact is Contact.NONE
+    assert (await once(City([], [None]), "query_first", since=1)).contact is Contact.ANSWERED
+    assert (await once(City([], [UNAVAILABLE]), "query_first", since=9)).contact is Contact.FAILED
 
 
 async def test_after_the_last_try_a_person_takes_over() -> None:
     outcome = await once(City([AMBIGUOUS]), tries=2)
     assert isinstance(outcome, Held)
     assert outcome.detail.startswith("Out of tries")
-
-
-def test_the_breaker_opens_probes_once_and_closes() -> None:
-    breaker = Breaker(threshold=2, first_pause_s=1)
-    assert breaker.may_send(0)
-    assert not breaker.failed(0)
-    assert breaker.failed(10)
-    assert (breaker.state, breaker.may_send(500)) == ("open", False)
-    assert not breaker.failed(600), "an older message that was already on its way"
-    assert breaker.may_send(1010)
-    assert (breaker.state, breaker.may_send(1020)) == ("half_open", False)
-    assert not breaker.failed(1030)
-    assert (breaker.state, breaker.may_send(2000)) == ("open", False)
-    assert breaker.may_send(3100), "the pause has doubled"
-    assert breaker.succeeded()
-    assert (breaker.state, breaker.failures) == ("closed", 0)
-    assert not breaker.succeeded()
-    for now_ms in range(0, 10_000_000, 130_000):
-        if breaker.may_send(now_ms):
-            breaker.failed(now_ms)
-    assert breaker.retry_at_ms is not None
-    assert breaker.retry_at_ms <= 10_000_000 + 120_000

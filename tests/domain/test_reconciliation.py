@@ -106,6 +106,16 @@ def test_a_line_that_says_less_than_the_city_told_us_is_no_difference() -> None:
     assert held_against(case, lines=(line(Step.ARRIVED),), past=past) == Compared(behind=1)
 
 
+def test_a_line_of_this_moment_that_says_less_is_a_difference() -> None:
+    def live(past: History) -> Compared:
+        cases = {ONE: OurCase(ONE, Stage.ACCEPTED)}
+        return compare(cases, [line()], expected=[ONE], histories={ONE: past}, live=True)
+
+    steps = frozenset({Step.PUSHED, Step.ARRIVED, Step.ACCEPTED})
+    assert live(History(steps)).differences == (Difference(Kind.STATE_DIFFERS, ONE, "ACCEPTED", "ARRIVED"),)
+    assert live(History(steps, waiting=True)) == Compared(behind=1)
+
+
 def test_a_case_that_changed_since_the_list_was_asked_for_is_not_judged() -> None:
     case = OurCase(ONE, Stage.ARRIVED, moved=True)
     assert held_against(case, lines=(line(Step.DECIDED),), past=History()).differences == ()
@@ -157,6 +167,8 @@ def test_history_waits_for_an_answer_to_what_the_applicant_did() -> None:
     assert past(asked, given_, sent).unanswered
     assert past(asked, given_, sent).steps == {Step.SUPPLEMENT_ASKED, Step.SUPPLEMENT_GIVEN, Step.FOLLOW_UP_SENT}
     assert not past(asked, given_).unanswered
+    assert past(asked, given_).waiting
+    assert not past(asked).waiting
     assert not past(asked, given_, late).unanswered
     assert not past(asked, given_, sent, late).unanswered
     assert not past(asked, given_, sent, (Step.ACCEPTED, "deciding", 4_000)).unanswered
@@ -196,8 +208,10 @@ def test_what_is_suggested_is_possible_and_nothing_is_sent_that_could_do_harm(
 
 
 def test_what_is_suggested_first() -> None:
-    def first(kind: Kind, ways: CityWays, stage: Stage | None = Stage.PUSHED, ours: str = "", **more: bool) -> Act:
-        return suggest(Difference(kind, ONE, ours, **more), ways, stage=stage)
+    def first(
+        kind: Kind, ways: CityWays, stage: Stage | None = Stage.PUSHED, ours: str = "", unanswered: bool = False
+    ) -> Act:
+        return suggest(Difference(kind, ONE, ours, unanswered=unanswered), ways, stage=stage)
 
     assert first(Kind.MISSING_THERE, IDEMPOTENT) is Act.RESEND
     assert first(Kind.MISSING_THERE, QUERY_FIRST) is Act.RESEND  # the lane asks first

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.access import Role
+from gateway.settings import BackOffice
+from gateway.wiring import open_services
+from schemas.errors import SeedInvalid
+from tests.gateways import settings_for
 from tests.journeys.office import OWN, PARTNER, caller, collected, download, office_world, post
 from tests.journeys.test_journeys import ended
 from tests.journeys.world import Client, until
@@ -82,9 +86,11 @@ async def test_the_case_has_arrived_while_the_office_is_down_and_goes_on_when_it
 
 async def test_officers_cannot_step_what_the_office_works(tmp_path: Path) -> None:
     async with office_world(tmp_path, None, pace="silent") as world:
-        async with world.gateway(TONGBAN_BACK_OFFICE="console") as (_, url):
-            async with caller(world, url, Role.PARTNER, PARTNER) as partner:
-                before = str(await partner.submit(collected(world, 0), "before"))
+        async with (
+            world.gateway(TONGBAN_BACK_OFFICE="console") as (_, url),
+            caller(world, url, Role.PARTNER, PARTNER) as partner,
+        ):
+            before = str(await partner.submit(collected(world, 0), "before"))
         async with (
             world.gateway() as (_, url),
             caller(world, url, Role.PARTNER, PARTNER) as partner,
@@ -155,3 +161,51 @@ async def test_a_code_nobody_knows_puts_an_inbound_case_before_a_person(tmp_path
         await until(reviewed, within_s=20, what="the case is under review")
         progress = (await partner.get(f"/v1/applications/{ref}/progress"))["data"]
         assert [report["partner_code"] for report in progress if report["set_aside"]] == ["AWAITING_BUREAU"]
+
+
+async def test_a_supplement_and_a_withdrawal_reach_the_office(tmp_path: Path) -> None:
+    async with (
+        office_world(tmp_path, None) as world,
+        world.gateway() as (_, url),
+        caller(world, url, Role.PARTNER, PARTNER) as partner,
+    ):
+        await world.control(OWN, outcome="asks")
+        given, taken_back = [str(await partner.submit(collected(world, n), f"k{n}")) for n in range(2)]
+
+        async def asked() -> bool:
+            states = [(await partner.get(f"/v1/applications/{ref}"))["state"] for ref in (given, taken_back)]
+            return states == ["SUPPLEMENT", "SUPPLEMENT"]
+
+        await until(asked, within_s=20, what="the office asks for supplements")
+        file_id = await partner.upload(b"%PDF-1.4 supplement")
+        supplement = {"materials": [{"material_code": "M01", "files": [file_id]}], "note": "已补齐"}
+        key = {"Idempotency-Key": "s"}
+        assert (await post(partner, f"/v1/applications/{given}/supplements", supplement, **key))[0] == 202
+        withdrawal, key = {"reason": "不再需要"}, {"Idempotency-Key": "w"}
+        assert (await post(partner, f"/v1/applications/{taken_back}/withdrawal", withdrawal, **key))[0] == 202
+        await ended(partner, [given])
+        assert (await partner.get(f"/v1/applications/{given}"))["state"] == "DECIDED"
+        digest = hashlib.sha256(b"%PDF-1.4 supplement").hexdigest()
+
+        async def both_there() -> bool:
+            books = world.books(OWN)
+            events = await kinds(partner, taken_back)
+            return digest in books.files_in.get(given, []) and ("WITHDRAWN", "deciding") in events
+
+        await until(both_there, within_s=20, what="the office has both")
+        for ref, state in ((given, "DECIDED"), (taken_back, "WITHDRAWN")):
+            case = await partner.get(f"/v1/applications/{ref}")
+            assert (case["state"], case["needs_review"]) == (state, False)
+
+
+async def test_an_office_without_an_interface_is_refused_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "cities"
+    folder.mkdir()
+    text = 'code: "445200"\nname: 揭阳市\nprovenance: {default: fictitious}\ntransport: inbound\n'
+    (folder / "445200.yaml").write_text(text, "utf-8")
+    settings = settings_for(tmp_path / "gateway", None, profiles_dir=folder, back_office="adapter")
+    with pytest.raises(SeedInvalid, match="describes no interface"):
+        async with open_services(settings):
+            pass
+    async with open_services(settings.model_copy(update={"back_office": BackOffice.CONSOLE})) as services:
+        assert services.adapters == {}

@@ -95,7 +95,7 @@ class Chaozhou(Simulator):
         if not await self._threaded(batch_files.is_whole, self._inbox, manifest):
             return  # not all of it is here yet
         number = manifest["PCH"]
-        if number not in self._seen:
+        if number not in self._seen or self.settings.fault == "double_booking":
             rows = await self._threaded(lambda: list(batch_files.read_batch(self._inbox, manifest)))
             acks = []
             for start in range(0, len(rows), AT_ONCE):
@@ -121,7 +121,8 @@ class Chaozhou(Simulator):
         self.books.deliver(row.our_ref, row.sha256)
         at = clock.now()
         ack: dict[str, object] = {"PCH": number, "XH": place, "YSBLSH": row.our_ref, "SJ": self._told(at)}
-        if (known := self._bookings.get(row.our_ref)) is not None:
+        known = self._bookings.get(row.our_ref)
+        if known is not None and self.settings.fault != "double_booking":
             return ack | {"JG": "2", "SBLSH": known.case_number}
         refused = self.control.refuses((row.task_code,)) or self.settings.take("refuse_count")
         lost = bool(row.files) and self.settings.take("lose_uploads")

@@ -10,7 +10,7 @@ from tests.simulators import clock
 
 EVERYWHERE = frozenset(
     {"pace_s", "silent", "outcome", "refuse_count", "repeat", "reorder", "late_s", "down", "wrong_digest", "by_item"}
-    | {"skew_s", "lose_uploads"}
+    | {"skew_s", "lose_uploads", "fault"}
 )
 REST = EVERYWHERE | {
     "slow_before_s",
@@ -74,6 +74,8 @@ class Settings:
     """Of a hub: cities for which `slow_after_s` holds, where it is given."""
     mislabel: str = ""
     """Of a hub: the city its reports name instead of the right one."""
+    fault: str = ""
+    """What it does wrong all the time, by name: tests/conformance/test_seeded_faults.py lists them."""
     by_item: dict[str, str] = field(default_factory=dict)
     """Task code → outcome of its applications, or "refuse"."""
 

@@ -19,6 +19,7 @@ from tests.simulators.progress import Moment, result_file, shown_digest, walk
 from tests.simulators.rest import ROWS_OF_A_DAY, Refused, RestCity
 from tests.simulators.tif import Gate, tif_signature
 
+SOMEBODY_ELSE = "00000000-0000-4000-8000-000000000001"
 CALLBACK_TRIES = 20
 CALLBACK_PAUSE_S = 0.3
 CALLBACKS_IN_FLIGHT = 200
@@ -61,7 +62,8 @@ class Huizhou(RestCity):
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith("/_") and (objection := self._gate.objection(request, self.clock())):
+        checked = not request.path.startswith("/_") and self.settings.fault != "open_door"
+        if checked and (objection := self._gate.objection(request, self.clock())):
             return json_answer(self.envelope("401", objection), status=401)
         return await handler(request)
 
@@ -80,12 +82,13 @@ class Huizhou(RestCity):
         sha256 = digest(content)
         file_id = digest(orjson.dumps([our_ref, name, sha256]))[:32]
         self.books.keep_upload(file_id, Upload(our_ref, name, len(content), sha256))
-        data = {"WJBS": file_id, "WJDX": len(content), "SHA256": sha256}
+        told = digest(b"other") if self.settings.fault == "upload_digest" else sha256
+        data = {"WJBS": file_id, "WJDX": len(content), "SHA256": told}
         return json_answer(self.envelope("00", "成功", data))
 
     def accept(self, message: dict[str, Any], sha256: str) -> web.Response:
         our_ref, task_code = message["YSBLSH"], message["SXBM"]
-        if known := self.by_reference.get(our_ref):
+        if self.settings.fault != "double_booking" and (known := self.by_reference.get(our_ref)):
             return self._receipt("01", "重复申报", known[0])
         files = [file for material in message["SBCLQD"] for file in self._file_of(our_ref, material)]
         at = clock.now()
@@ -106,8 +109,9 @@ class Huizhou(RestCity):
         files = [file for material in message.get("BZCLQD", []) for file in self._file_of(our_ref, material)]
         self.books.follow_up(message_id, our_ref, kind, message.get("CHYY") or message.get("BZSM") or "", files)
         if kind == "SUPPLEMENT":
-            self.under_way.supplement(our_ref)
-        else:
+            if self.settings.fault != "ignored_supplement":
+                self.under_way.supplement(our_ref)
+        elif self.settings.fault != "ignored_withdrawal":
             moment = self.under_way.withdraw(our_ref, WITHDRAWN)
             self.tasks.create_task(self._tell(booking, "withdrawn", moment))
         return self._receipt("00", "成功", booking)
@@ -118,7 +122,7 @@ class Huizhou(RestCity):
         booked = list(self.booked_on(request.query.get("RQ", "")))[(page - 1) * ROWS_OF_A_DAY : page * ROWS_OF_A_DAY]
         rows = [
             {"YSBLSH": one.our_ref, "SBLSH": one.case_number, **self.last.get(one.our_ref, (0, {"BWLX": "1"}))[1]}
-            for one in booked
+            for one in booked[1 if self.settings.fault == "unlisted" else 0 :]
         ]
         return json_answer(self.envelope("00", "成功", {"LB": rows}))
 
@@ -154,7 +158,9 @@ class Huizhou(RestCity):
         await self.while_down()
         row = self.books.step(booking.our_ref, moment.step)
         said = self._callback_body(booking, moment, outcome)
-        state = {name: said[name] for name in ("BWLX", "SLZTDM", "BJJGDM") if name in said}
+        if self.settings.fault == "foreign_report":
+            said["YSBLSH"] = SOMEBODY_ELSE
+        state: dict[str, object] = {name: said[name] for name in ("BWLX", "SLZTDM", "BJJGDM") if name in said}
         self.remember_step(booking.our_ref, moment.number, state)
         body = orjson.dumps(said)
         for _ in range(1 + self.settings.repeat):
@@ -174,12 +180,15 @@ class Huizhou(RestCity):
             code, text = RESULTS[outcome]
             body |= {"BJJGDM": code, "BJJGMS": text, "BJJGFJ": self._result_files(booking) if code == "0" else []}
         elif moment.code == "7":
-            body |= {"BZCLQD": ["身份证复印件（加盖公章）"]}
+            text = "身份证复印件（加盖公章）"
+            body |= {"BZCLQD": [text.encode().decode("latin-1") if self.settings.fault == "garbled" else text]}
         elif moment.code == "11":
             body |= {"ZBYY": FORWARDED_TO}
         return body
 
     def _result_files(self, booking: Booking) -> list[dict[str, object]]:
+        if self.settings.fault == "no_result_file":
+            return []
         file = result_file(booking.our_ref, booking.case_number)
         self.books.file_out(file)
         digest_shown = shown_digest(file, self.settings)
@@ -206,6 +215,8 @@ class Huizhou(RestCity):
 
     def _callback_headers(self) -> dict[str, str]:
         timestamp, nonce = str(int(self.clock())), secrets.token_hex(16)
+        if self.settings.fault == "same_nonce":
+            nonce = "always-the-same"
         token = "wrong" if self.settings.take("bad_signature") else self._inbound_token
         return {
             "Content-Type": "application/json",

@@ -93,9 +93,8 @@ class Jieyang(RestCity):
         number = self._next_number(task_code, at + self.settings.skew_s)
         booking = Booking(our_ref, number, at, sha256, MODES[message["application"]["mode"]], task_code)
         self.book(booking, files)
-        course = self._courses[our_ref]
         if not self.settings.silent:
-            course.walking = self.tasks.create_task(self._progress(course, self.settings.outcome_of(task_code)))
+            self.under_way.begin(our_ref, self.tasks, self._progress(booking, self.settings.outcome_of(task_code)))
         return json_answer(self.envelope("00", "成功", {"case_number": number}))
 
     def _files_of(self, our_ref: str, listed: list[dict[str, Any]]) -> list[Upload]:

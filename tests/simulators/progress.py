@@ -41,12 +41,14 @@ async def walk(
     """
     held: list[Moment] = []
     before = ""
+    if settings.fault == "swapped_codes":
+        plan = [*plan[:-2], *reversed(plan[-2:])]
     for number, (step, code) in enumerate(plan, 1):
         gap_s = settings.pace_s + settings.late_s
         await asyncio.sleep(max(gap_s, apart_s) if settings.reorder or before == "FORWARDED" else gap_s)
         if settings.silent:
             return
-        moment, before = Moment(number, step, code, clock.now()), step
+        moment, before = Moment(number, step, code, _at(settings)), step
         if settings.reorder:
             held.append(moment)
         else:
@@ -56,6 +58,11 @@ async def walk(
     for moment in shuffled(held):
         await deliver(moment)
         await asyncio.sleep(settings.pace_s)
+
+
+def _at(settings: Settings) -> float:
+    """Now, or an hour from now for a city that is wrong about it."""
+    return clock.now() + (3600 if settings.fault == "future_times" else 0)
 
 
 def shuffled(moments: list[Moment]) -> list[Moment]:

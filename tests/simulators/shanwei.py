@@ -36,6 +36,7 @@ class Shanwei(RestCity):
         self._sid = sid
         self._appsecret = appsecret.encode()
         self._seq = books.feed_end()
+        self._asked = 0
         self._unpolled = {row[0] for row in books.undelivered()}
 
     def pages(self) -> list[web.RouteDef]:
@@ -127,7 +128,8 @@ class Shanwei(RestCity):
 
     def _next_number(self, at: float) -> str:
         day = clock.day(at)
-        self._serials[day] = self._serials.get(day, 0) + 1
+        if self.settings.fault != "same_number" or day not in self._serials:
+            self._serials[day] = self._serials.get(day, 0) + 1
         return f"SW{day}{self._serials[day]:06d}"
 
     def _remember(self, booking: Booking) -> None:
@@ -169,7 +171,9 @@ class Shanwei(RestCity):
 
     async def _query(self, request: web.Request) -> web.Response:
         known = self.by_reference.get(request.query.get("outerNo", ""), [])
-        if not known:
+        if self.settings.fault == "query_lies" and not known and self.cases:
+            return json_answer(self.envelope("00", "成功", [{"projectNo": sorted(self.cases)[0]}]))
+        if not known or self.settings.fault == "query_forgets":
             return json_answer(self.envelope("04", "未查询到办件"))
         found = [{"projectNo": one.case_number, "time": self._told(one.booked_at)} for one in known]
         return json_answer(self.envelope("00", "成功", found))
@@ -196,6 +200,11 @@ class Shanwei(RestCity):
             self._unpolled -= fresh
         rows = [orjson.Fragment(row) for _, row, _ in found]
         end = found[-1][0] if found else int(since)
+        if self.settings.fault == "cursor_skips" and found:
+            end += 1
+        if self.settings.fault == "changing_reports":
+            self._asked += 1
+            rows = [orjson.loads(row) | {"time": clock.text(clock.now() + self._asked % 60)} for _, row, _ in found]
         return json_answer(self.envelope("00", "成功", {"rows": rows, "next": end}))
 
 

@@ -27,13 +27,21 @@ def spoiler(settings: Settings) -> Middleware:
 
 
 def _spoilt(answer: web.Response, settings: Settings) -> web.Response:
-    body = answer.body
+    whole = body = answer.body
     if not isinstance(body, bytes):
         return answer
     if settings.take("wrong_charset"):
-        body = body.decode(answer.charset or "utf-8").encode("utf-16")
+        text = body.decode(answer.charset or "utf-8")
+        body = "".join(one if one.isascii() else "ÿ" for one in text).encode("latin-1")  # no UTF-8, no GB18030
     if settings.take("truncated_answers"):
         body = body[: len(body) // 2]
-    if settings.take("huge_answers"):
+    huge = settings.take("huge_answers")
+    if huge:
         body += b" " * HUGE_BYTES  # blanks after the end are allowed in JSON and in XML
-    return web.Response(body=body, status=answer.status, headers={"Content-Type": answer.headers["Content-Type"]})
+    if body is whole:
+        return answer
+    headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
+    spoilt = web.Response(body=body, status=answer.status, headers=headers)
+    if huge:
+        spoilt.enable_chunked_encoding()  # so that its length is not told
+    return spoilt

@@ -3,16 +3,18 @@
 import asyncio
 import hashlib
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.domain.access import Role
+from gateway.wiring import now
 from schemas.agreement import Mode
 from tests.gateways import Answer, Gateway
 from tests.web.conftest import body
@@ -311,3 +313,39 @@ async def test_online_cases_too(sqlite_desk: Gateway) -> None:
     packet = await left(sqlite_desk, taken.body["application_id"])
     text = (await sqlite_desk.call("GET", f"/v1/manual/{packet['message_id']}/text")).body.decode("utf-8-sig")
     assert "办理方式：全程网办" in text
+
+
+async def test_in_whatever_order_a_course_is_registered_it_ends_the_same(sqlite_desk: Gateway) -> None:
+    """What is refused because something before it is missing is taken once that is there."""
+    course: list[dict[str, Any]] = [
+        {"step": "ARRIVED", "case_number": "GZ1"},
+        {"step": "SUPPLEMENT_ASKED", "reason": "请补交"},
+        {"step": "ACCEPTED"},
+        {"step": "DECIDED", "outcome": "GRANTED"},
+    ]
+    for order in itertools.permutations(range(4)):
+        packet = await handed_in(sqlite_desk)
+        begun = now() + timedelta(seconds=1)
+        left_over = [course[n] | {"occurred_at": (begun + timedelta(seconds=n)).isoformat()} for n in order]
+        for _ in range(4):
+            answers = [await registered(sqlite_desk, packet["message_id"], **said) for said in left_over]
+            assert {one.status for one in answers} <= {200, 409}
+            left_over = [said for said, one in zip(left_over, answers, strict=True) if one.status == 409]
+        assert left_over == []
+        found = await case(sqlite_desk, packet)
+        assert (found["state"], found["outcome"], found["case_number"]) == ("DECIDED", "GRANTED", "GZ1"), order
+        assert not found["needs_review"], order
+
+
+async def test_what_the_city_did_before_our_withdrawal_reached_it_is_kept_for_a_person(desk: Gateway) -> None:
+    packet = await handed_in(desk)
+    await registered(desk, packet["message_id"], step="ACCEPTED")
+    path = f"/v1/applications/{packet['application_id']}/withdrawal"
+    answer = await desk.call("POST", path, json={"reason": "不办了"}, headers={"Idempotency-Key": "w"})
+    assert answer.status == 202, answer.body
+    file = (await desk.upload(RESULT, "结果.pdf")).body["file_id"]
+    said = await registered(desk, packet["message_id"], step="DECIDED", outcome="GRANTED", files=[file])
+    assert said.status == 200
+    found = await case(desk, packet)
+    assert (found["state"], found["needs_review"]) == ("WITHDRAWN", True)
+    assert {"DECIDED", "FILE_STORED"} <= {event["type"] for event in await events(desk, packet)}

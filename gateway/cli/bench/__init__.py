@@ -17,8 +17,12 @@ from adapters.normalization.compile import compile_dialect
 from adapters.normalization.dialect_file import FOLDER, load_dialects
 from gateway.cli.bench.catalogue import run as run_catalogue
 from gateway.cli.bench.intake import Options, measure
+from gateway.cli.bench.lanes import Options as LaneOptions
+from gateway.cli.bench.lanes import measure as measure_lanes
 from gateway.cli.bench.measuring import machine, versions
 from gateway.cli.bench.normalising import measure as measure_normalising
+from gateway.cli.bench.peers import Options as PeerOptions
+from gateway.cli.bench.peers import measure as measure_peers
 from gateway.cli.bench.records import MAKERS
 from gateway.cli.output import err, print_json, print_table
 from gateway.cli.processes import process, require_simulators
@@ -41,7 +45,9 @@ _COLUMNS = (
     "rss_mb",
 )
 _MATERIALS = 20
+_PEERS = ("round_trips_per_s", "p50_ms", "p99_ms", "cpu_us_sending", "cpu_us_taking", "cases", "lost", "doubled")
 _SHARES = ("share_mapping", "share_expressions", "share_validation", "share_rules", "share_storage", "report_us")
+_LANES = ("healthy_p99_ms_alone", "healthy_p99_ms_with_bad", "ratio", "cpu_share_alone", "cpu_share_with_bad")
 _SEARCH = ("rows", "p50_ms", "p99_ms", "p99_two_char_ms")
 
 
@@ -125,6 +131,83 @@ def normalize(
         columns = ("dialect", "items_per_s", "import_rows_per_s", "rss_mb", *_SHARES)
         print_table("归一化测速 bench normalize", columns, [[row[name] for name in columns] for row in results])
         print_table("事项检索 item search", tuple(_SEARCH), [[search[name] for name in _SEARCH]])
+    return 0
+
+
+@app.command
+def lanes(
+    *,
+    cities: int = 50,
+    rounds: int = 5,
+    seconds: float = 15.0,
+    rate: float = 100.0,
+    backlog: int = 500,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """车道压测: from received to PUSHED in healthy cities, with and without one that hangs and one that answers 500.
+
+    Parameters
+    ----------
+    cities
+        How many cities the gateway knows, the two in trouble among them; at most 99.
+    rounds
+        Pairs of measurements, each on a fresh gateway; at least 5 for a figure worth quoting.
+    seconds
+        Length of each measurement.
+    rate
+        Applications a second for all cities together: what the machine carries with ease.
+    backlog
+        Applications that wait for each of the two in trouble before the measurement.
+    json
+        Print one JSON document.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tongban-bench-"))
+    options = LaneOptions(cities=cities, rounds=rounds, seconds=seconds, rate=rate, backlog=backlog)
+    try:
+        found = asyncio.run(measure_lanes(folder / "lanes", options))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if json:
+        print_json({**_circumstances(), **found})
+    else:
+        print_table("车道压测 bench lanes", _LANES, [[found[name] for name in _LANES]])
+    return 0
+
+
+@app.command
+def peers(
+    *,
+    clients: int = 64,
+    rounds: int = 3,
+    seconds: float = 5.0,
+    in_flight: int = 32,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """对等压测: signed, receipted round trips a second between two gateways on this machine; median of the rounds.
+
+    Parameters
+    ----------
+    clients
+        Connections that hand in cases, each with one request at a time.
+    rounds
+        Rounds of which the median counts.
+    seconds
+        How long each round hands in cases; it ends when the last one is over.
+    in_flight
+        Messages under way at a time, in each direction.
+    json
+        Print one JSON document.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tongban-bench-"))
+    options = PeerOptions(clients=clients, rounds=rounds, seconds=seconds, in_flight=in_flight)
+    try:
+        figures = asyncio.run(measure_peers(folder, options))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if json:
+        print_json({**_circumstances(), **figures})
+    else:
+        print_table("对等压测 bench peers", _PEERS, [[figures[name] for name in _PEERS]])
     return 0
 
 

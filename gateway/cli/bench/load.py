@@ -75,25 +75,28 @@ def _length(head: bytes) -> int:
 
 
 class Requests:
-    """Prebuilt requests: only the idempotency key differs."""
+    """Prebuilt requests: the idempotency key differs, and the body where there are several: each in its turn."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        body = plan.get("body", "").encode()
         lines = [f"{plan['method']} {plan['path']} HTTP/1.1", f"Host: {plan['host']}:{plan['port']}"]
         lines += [f"{name}: {value}" for name, value in plan.get("headers", {}).items()]
-        if body:
-            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         self._head = "\r\n".join(lines).encode()
-        self._tail = _HEAD_END + body
+        self._tails = [_tail(body.encode()) for body in plan.get("bodies", [plan.get("body", "")])]
         self._prefix: str | None = plan.get("key_prefix")
         self._number = 0
 
     def next(self) -> bytes:
         """The next request."""
-        if self._prefix is None:
-            return b"".join((self._head, self._tail))
         self._number += 1
-        return b"".join((self._head, f"\r\nIdempotency-Key: {self._prefix}-{self._number}".encode(), self._tail))
+        tail = self._tails[self._number % len(self._tails)]
+        if self._prefix is None:
+            return b"".join((self._head, tail))
+        return b"".join((self._head, f"\r\nIdempotency-Key: {self._prefix}-{self._number}".encode(), tail))
+
+
+def _tail(body: bytes) -> bytes:
+    about = f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}" if body else ""
+    return b"".join((about.encode(), _HEAD_END, body))
 
 
 async def _closed_loop(connection: Connection, requests: Requests, until: float, most: int, tally: Tally) -> None:

@@ -6,6 +6,7 @@ import os
 import platform
 import sqlite3
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ async def load(url: str, path: str, **plan: Any) -> dict[str, Any]:
         raise RuntimeError("the load client failed")
     result: dict[str, Any] = json.loads(out)
     return result
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of them lie; `ordered` rises and is not empty."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def cpu_s(pid: int) -> float:

@@ -1,14 +1,18 @@
 """回调接口: partner cities report progress here, each authenticated in its own way."""
 
+from datetime import datetime
+
 from aiohttp import web
 
 from adapters.contract import CallbackRequest
 from gateway.evidence.chain import milliseconds
 from gateway.storage import cases
+from gateway.storage.database import Transaction
 from gateway.usecases.take_progress import Taken, take_progress
 from gateway.web.endpoint import APPLICATION_ID, json_response
 from gateway.wiring import Services, new_id, now
 from schemas.errors import NotFound, Unauthenticated
+from schemas.message import ProgressReport
 
 
 async def take(request: web.Request, services: Services) -> web.Response:
@@ -20,18 +24,11 @@ async def take(request: web.Request, services: Services) -> web.Response:
     headers = {name.lower(): value for name, value in request.headers.items()}
     callback = adapter.read_callback(CallbackRequest(request.method, request.path, headers, await request.read()))
     moment = now()
-    results: list[Taken] = []
     async with services.db.transaction() as tx:
         fresh = await cases.use_nonce(tx, city, callback.nonce, milliseconds(callback.expires_at), milliseconds(moment))
         if not fresh:
             raise Unauthenticated("This nonce was used before.", "该随机数已使用过，疑似重放。")
-        for report in callback.reports:
-            taken = Taken.STRAY
-            if report.deciding_city in services.serves[city]:
-                taken = await take_progress(tx, report, new_id=new_id(), now=moment, told=services.told)
-            if taken is Taken.STRAY:
-                raise NotFound("No case of this city has this number.", "该城市没有此编号的办件。")
-            results.append(taken)
+        results = [await _take(tx, services, city, report, moment) for report in callback.reports]
     if any(report.files for report in callback.reports):
         services.worker.poke()
     for result in results:
@@ -40,3 +37,13 @@ async def take(request: web.Request, services: Services) -> web.Response:
         request[APPLICATION_ID] = str(callback.reports[0].application_id)
     reply = adapter.callback_reply() if callback.reply is None else callback.reply
     return json_response(dict(reply))
+
+
+async def _take(tx: Transaction, services: Services, city: str, report: ProgressReport, moment: datetime) -> Taken:
+    """NotFound for a case that is not this city's, or is of no city that it serves."""
+    taken = Taken.STRAY
+    if report.deciding_city in services.serves[city]:
+        taken = await take_progress(tx, report, new_id=new_id(), now=moment, told=services.told)
+    if taken is Taken.STRAY:
+        raise NotFound("No case of this city has this number.", "该城市没有此编号的办件。")
+    return taken

@@ -29,8 +29,10 @@ CAPABILITIES = (
     "reports_polled",
     "messages_left",
     "listings",
+    "digests",
     "items",
 )
+_YEARS = range(2000, 2200)
 _REPLAYED = {"Idempotent-Replayed": "true"}
 
 
@@ -136,12 +138,8 @@ async def give_reports(request: web.Request, services: Services) -> web.Response
 async def listing(request: web.Request, services: Services) -> web.Response:
     """GET /v1/peer/listings/{day}?after=&limit=: every case of the peer's numbered on that Beijing day (对账)."""
     city = await authenticate_peer(request, services)
-    try:
-        day = date.fromisoformat(request.match_info["day"])
-    except ValueError:
-        raise invalid_query("day", "day is written 2026-11-24.", "日期应写作 2026-11-24。") from None
     after, limit = request.query.get("after", ""), page_limit(request)
-    found = await listing_page(services.db, (services.settings.city, city), day, after, limit + 1)
+    found = await listing_page(services.db, (services.settings.city, city), day_named(request), after, limit + 1)
     following = str(found[limit - 1].application_id) if len(found) > limit else None
     data = [one.model_dump(mode="json", exclude_none=True) for one in found[:limit]]
     return json_response({"data": data, "next": following})
@@ -162,6 +160,17 @@ def number_after(request: web.Request) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         raise invalid_query("after", "after is `next` of the page before.", "after 应为上一页的 next。")
     return int(text)
+
+
+def day_named(request: web.Request) -> date:
+    """{day} in the address, of a year that cases can be of."""
+    try:
+        day = date.fromisoformat(request.match_info["day"])
+    except ValueError:
+        day = date.min
+    if day.year not in _YEARS:
+        raise invalid_query("day", "day is written 2026-11-24.", "日期应写作 2026-11-24。")
+    return day
 
 
 def identity(request: web.Request, name: str) -> str:

@@ -87,4 +87,5 @@ async def give(request: web.Request, services: Services) -> web.Response:
 
 
 async def _may_see(services: Services, city: str, file_id: str) -> bool:
-    return any(city in pair for pair in await stored.cities_of(services.db, file_id))
+    pairs = await stored.cities_of(services.db, file_id)
+    return any(city in (collecting, deciding) for collecting, deciding in pairs)

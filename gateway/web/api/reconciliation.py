@@ -21,6 +21,7 @@ from schemas.model import Model
 
 _STATES = ("open", "closed", "all")
 _RUNS = 50
+_EARLIEST = date(2000, 1, 1)
 
 
 class RunWanted(Model):
@@ -28,7 +29,7 @@ class RunWanted(Model):
 
     city: DivisionCode
     day: date | None = Field(default=None)
-    """Beijing day, not in the future; absent = yesterday."""
+    """Beijing day, from 2000-01-01 to today; absent = yesterday."""
 
 
 async def show(request: web.Request, services: Services) -> web.Response:
@@ -73,8 +74,8 @@ async def run(request: web.Request, services: Services) -> web.Response:
     problems = []
     if wanted.city not in services.profiles:
         problems.append(FieldProblem("/city", "city_unknown", "there is no profile of this city", "没有该城市的配置"))
-    if day > today:
-        problems.append(FieldProblem("/day", "day_in_future", "this day has not come", "该日期尚未到来"))
+    if not _EARLIEST <= day <= today:
+        problems.append(FieldProblem("/day", "day_out_of_range", "from 2000-01-01 to today", "应为2000-01-01至今日"))
     if problems:
         raise Invalid("There is nothing to compare; see errors.", "无法对账，详见 errors。", errors=tuple(problems))
     done = await reconcile(services.reconciler.given, wanted.city, day, by=who.caller)

@@ -13,8 +13,8 @@ from adapters.examples import ItemExample
 from adapters.profile_file import read_profile_file
 from tests.adapters.normalization.test_golden import ROOT
 
-GUIDE = (ROOT / "docs" / "adding-a-city.md").read_text("utf-8")
-SECTION = GUIDE.split("## 事项目录 Catalogue")[1].split("\n## ")[0]
+GUIDE = (ROOT / "docs" / "adding-a-city" / "catalogue.md").read_text("utf-8")
+SECTION = GUIDE
 WORDS = {
     field.alias or name
     for model in (ItemDialect, FieldSpec, CodeMeaning, Source, Children, Listing, View, ItemExample)

@@ -56,6 +56,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_follow_ups_key", "follow_ups", ["caller", "key"], unique=True)
     op.create_index("ix_follow_ups_application", "follow_ups", ["application_id"], unique=False)
+    op.create_index(
+        "ix_outbox_free",
+        "outbox",
+        ["city", "available_at_ms"],
+        unique=False,
+        sqlite_where=sa.text("state = 'ready' AND owner IS NULL"),
+        postgresql_where=sa.text("state = 'ready' AND owner IS NULL"),
+    )
     op.add_column("progress", sa.Column("side", sa.Text(), nullable=False, server_default="deciding"))
     _reconciliation()
 
@@ -65,6 +73,7 @@ def downgrade() -> None:
     for name in ("marks", "acts", "findings", "runs"):
         op.drop_table(f"reconciliation_{name}")
     op.drop_column("progress", "side")
+    op.drop_index("ix_outbox_free", table_name="outbox")
     op.drop_table("follow_ups")
     op.drop_table("parcels")
     op.drop_table("tray")
