@@ -127,7 +127,7 @@ def follow_up_words(message: FollowUp) -> dict[str, Any]:
 
 def _materials(words: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     listed = {material["material_code"]: material for material in given}
-    with_files = set()
+    names, with_files = words.get("material_names", {}), set()
     for outbound in words["files"]:
         code, file = outbound["material_code"], outbound["file"]
         with_files.add(code)
@@ -144,7 +144,7 @@ def _materials(words: Mapping[str, Any], given: Sequence[Mapping[str, Any]]) -> 
         code = material["material_code"]
         if code not in with_files:
             common = {"source": material["source"], "copies": material["copies"]}
-            yield {"code": code, "name": code, **common, "file": None, "uploaded": None}
+            yield {"code": code, "name": names.get(code, code), **common, "file": None, "uploaded": None}
 
 
 class Reports:

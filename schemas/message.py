@@ -117,6 +117,8 @@ class OutboundMessage(Model):
     received_at: Moment
     application: Application
     files: tuple[OutboundFile, ...] = ()
+    material_names: dict[str, ShortText] = Field(default_factory=dict)
+    """材料名称 by code, as the item's list has them; papers without a file are named by it."""
 
 
 FollowUpKind = Literal[MessageKind.SUPPLEMENT, MessageKind.WITHDRAW]

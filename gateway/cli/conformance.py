@@ -78,7 +78,10 @@ def conformance(  # noqa: PLR0913 - one parameter for each option
     def told(address: str) -> None:
         err.print(f"回调地址 callbacks go to: {callback_url or address}/v1/callbacks/{city.code}", highlight=False)
 
-    options = Options(wait, limit, host, port, told)
+    def judging(rule: Rule) -> None:
+        err.print(f"检查 judging {rule.id} {rule.name_zh}", highlight=False, style="dim")
+
+    options = Options(wait, limit, host, port, told, judging)
     interrupted = False
     try:
         _judge(city, rules, report, options)
@@ -95,8 +98,11 @@ def _judge(city: CityProfile, rules: tuple[Rule, ...], report: Report, options: 
         err.print("人工办理的城市没有接口，无可检查。 A city worked by hand has no interface: nothing to judge.")
         return
     if city.transport not in ADAPTERS:
+        hub = "" if city.via is None else f"; judge the profile of {city.via}"
+        hub_zh = "" if city.via is None else f"，请检查{city.via}的配置"
         raise Invalid(
-            f"The profile describes no interface ({city.transport}).", f"该配置没有接口可检查（{city.transport}）。"
+            f"The profile describes no interface ({city.transport}){hub}.",
+            f"该配置没有接口可检查（{city.transport}）{hub_zh}。",
         )
     try:
         asyncio.run(judge(city, adapter_context(Settings()), rules, report, options))

@@ -26,6 +26,7 @@ _SLOWEST_S = 60.0
 _POLL_S = 1.0
 _LAST_POLL_S = 5.0
 UNREACHABLE = "对方不可达，其余未测 / the city cannot be reached, nothing else was judged"
+BROKEN_OFF = "检查中断，未测 / the run was broken off before this"
 _FOUNDATIONS = frozenset({"reachable", "credentials"})
 """Where one of these fails there is nothing to judge."""
 
@@ -40,21 +41,34 @@ class Options:
     port: int = 0
     listening: Callable[[str], None] = lambda address: None
     """Told the address for callbacks, once it is open."""
+    judging: Callable[[Rule], None] = lambda rule: None
+    """Told each rule before it is judged."""
 
 
 async def judge(
     profile: CityProfile, context: AdapterContext, rules: Sequence[Rule], report: Report, options: Options
 ) -> None:
-    """Judge the rules in order into `report`, which is whole after each: a run may be broken off.
+    """Judge the rules in order into `report`. A run that is broken off leaves the others in it as untested.
 
     Raises OSError where the port for callbacks is taken.
     """
+    try:
+        await _judge_all(profile, context, rules, report, options)
+    finally:
+        judged = {one.rule.id for one in report.results}
+        report.results += [Judged(rule, untested(BROKEN_OFF)) for rule in rules if rule.id not in judged]
+
+
+async def _judge_all(
+    profile: CityProfile, context: AdapterContext, rules: Sequence[Rule], report: Report, options: Options
+) -> None:
     until = asyncio.get_running_loop().time() + options.limit_s
     async with _opened(_quick(profile), context, options) as run, asyncio.TaskGroup() as group:
         watching = group.create_task(run.watch.run(), name="watch")
         try:
             for rule in rules:
                 began = time.monotonic()
+                options.judging(rule)
                 verdict = untested(UNREACHABLE) if _baseless(report) else await _judged(CHECKS[rule.id], run, until)
                 report.results.append(Judged(rule, verdict, time.monotonic() - began))
         finally:

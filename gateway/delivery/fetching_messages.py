@@ -5,19 +5,16 @@ is answered, so a crash repeats a message and loses none; what was taken before 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import structlog
 
 from adapters.contract import Adapter, LeftMessage, MessageSource
 from adapters.peer_words import caller
-from gateway.delivery.peers import Peers
+from gateway.delivery.peers import Peers, PeerTools
 from gateway.evidence.chain import milliseconds
 from gateway.storage import cursors, files
-from gateway.storage.database import Database
-from gateway.storage.files import FileStore
 from gateway.storage.stopping import stopped
 from gateway.usecases.parsing import parse
 from gateway.usecases.take_peer_message import read_application, submitted, take_follow_up
@@ -35,17 +32,11 @@ _LEASE_MS = 600_000
 class MessageFetcher:
     """Fetches from one peer."""
 
-    db: Database
-    store: FileStore
     source: MessageSource
     city: str
     peers: Peers
-    carried: Callable[[str], bool]
-    owner: Callable[[], str]
-    new_id: Callable[[], str]
-    now: Callable[[], datetime]
+    tools: PeerTools
     every_s: float
-    max_file_bytes: int
     _down: bool = field(default=False)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,9 +74,9 @@ class MessageFetcher:
 
     async def _mine(self) -> bool:
         """Whether it is ours to fetch: a lease, renewed with every page."""
-        now_ms = milliseconds(self.now())
-        async with self.db.transaction() as tx:
-            mine = await cursors.take(tx, f"{self.city}/messages", self.owner(), now_ms + _LEASE_MS, now_ms)
+        now_ms = milliseconds(self.tools.now())
+        async with self.tools.db.transaction() as tx:
+            mine = await cursors.take(tx, f"{self.city}/messages", self.tools.owner(), now_ms + _LEASE_MS, now_ms)
         return mine is not None
 
     async def _take(self, left: LeftMessage) -> int:
@@ -119,40 +110,47 @@ class MessageFetcher:
 
     async def _follow_up(self, left: LeftMessage) -> MessageAnswer:
         await self._bring(parse(FollowUp, left.body).files)
-        async with self.db.transaction() as tx:
+        async with self.tools.db.transaction() as tx:
             noted = await take_follow_up(
                 tx,
                 self.city,
                 self.peers.own_city,
                 left.body,
-                message_id=self.new_id(),
-                carried=self.carried,
-                now=self.now(),
+                message_id=self.tools.new_id(),
+                carried=self.tools.carries,
+                now=self.tools.now(),
             )
-        self.peers.tools.poke()
+        self.tools.poke()
         return MessageAnswer(state=noted.state)
 
     async def _bring(self, outbound: tuple[OutboundFile, ...]) -> None:
         """Every file that is not here yet, under its own number."""
         wanted = {str(one.file.file_id): one.file for one in outbound}
-        known = await files.by_ids(self.db, list(wanted))
+        known = await files.by_ids(self.tools.db, list(wanted))
         for file in (file for file_id, file in wanted.items() if file_id not in known):
-            content = await self.store.save(self._whole(file), limit_bytes=self.max_file_bytes)
+            content = await self.tools.store.save(self._whole(file), limit_bytes=self.tools.max_file_bytes)
             if content.sha256 != file.sha256:
                 raise PartnerUnavailable("A file came other than announced.", "取回的文件与所报摘要不符。")
             kept = file.model_copy(update={"media_type": content.media_type, "sm3": content.sm3})
-            async with self.db.transaction() as tx:
-                await files.insert_once(tx, caller(self.city), kept, milliseconds(self.now()))
+            async with self.tools.db.transaction() as tx:
+                await files.insert_once(tx, caller(self.city), kept, milliseconds(self.tools.now()))
 
     async def _whole(self, file: StoredFile) -> AsyncIterator[bytes]:
-        if file.size_bytes > self.max_file_bytes:
-            raise TooLarge("A file exceeds our limit.", "文件超过大小上限。", limit_bytes=self.max_file_bytes)
+        if file.size_bytes > self.tools.max_file_bytes:
+            raise TooLarge("A file exceeds our limit.", "文件超过大小上限。", limit_bytes=self.tools.max_file_bytes)
         async for chunk in self.source.bring(file):
             yield chunk
 
 
-def source_of(adapter: Adapter) -> MessageSource | None:
-    """The adapter, where it is a peer's that leaves its messages for us."""
-    profile = adapter.profile
-    polled = profile.peer_gateway is not None and profile.collection is not None
-    return adapter if polled and isinstance(adapter, MessageSource) else None
+def message_fetchers(adapters: Mapping[str, Adapter], peers: Peers) -> list[MessageFetcher]:
+    """One for each peer that leaves its messages for us."""
+    polled = {
+        city: (adapter, adapter.profile.collection.every_s)
+        for city, adapter in adapters.items()
+        if adapter.profile.peer_gateway is not None and adapter.profile.collection is not None
+    }
+    return [
+        MessageFetcher(source=adapter, city=city, peers=peers, tools=peers.tools, every_s=every_s)
+        for city, (adapter, every_s) in polled.items()
+        if isinstance(adapter, MessageSource)
+    ]

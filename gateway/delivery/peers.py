@@ -17,6 +17,7 @@ from adapters.profile import CityProfile
 from gateway.evidence.chain import milliseconds
 from gateway.storage import peers
 from gateway.storage.database import Database
+from gateway.storage.files import FileStore
 from gateway.storage.group_commit import GroupCommit
 from gateway.storage.intake import Intake, Taken
 from gateway.usecases.submit_application import IntakeContext
@@ -29,16 +30,21 @@ _PURGE_EVERY_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class PeerTools:
-    """What taking a peer's case needs."""
+    """What taking the cases of peers needs."""
 
     db: Database
+    store: FileStore
     intakes: GroupCommit[Intake, Taken]
     intake_context: Callable[[], IntakeContext]
+    owner: Callable[[], str]
+    carries: Callable[[str], bool]
+    """Whether messages go to a city by a lane."""
     new_id: Callable[[], str]
     now: Callable[[], datetime]
     poke: Callable[[], None]
     count: Callable[[str], None]
     """Counts what was taken, by direction."""
+    max_file_bytes: int
 
 
 @dataclass(slots=True)

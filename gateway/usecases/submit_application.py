@@ -253,4 +253,7 @@ def outbound_message(
             )
             for file_id, label in _labelled(application)
         ),
+        material_names={
+            one.material_code: names[one.material_code] for one in application.materials if one.material_code in names
+        },
     )

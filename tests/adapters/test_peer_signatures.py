@@ -2,13 +2,13 @@
 
 import base64
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from http_message_signatures import HTTPMessageVerifier, HTTPSignatureKeyResolver, algorithms
+from http_message_signatures import HTTPMessageSigner, HTTPMessageVerifier, HTTPSignatureKeyResolver, algorithms
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +93,91 @@ def test_the_published_vector_by_both_implementations() -> None:
     assert not theirs.is_signed(key, signature, base + b"x")
     private = ec.derive_private_key(int.from_bytes(theirs.unbase64url(RFC9421["d"]), "big"), ec.SECP256R1())
     assert theirs.Key(private).jwk["x"] == RFC9421["x"]
+
+
+class _Library(HTTPMessageVerifier):
+    """A general implementation of the RFC; it reads the machine's clock, which is not what is tested here."""
+
+    def validate_created_and_expires(self, sig_input: Any, max_age: timedelta | None = None) -> None:
+        assert type(sig_input.params["created"]) is int
+
+
+class _Ours(HTTPSignatureKeyResolver):
+    def resolve_public_key(self, key_id: str) -> ec.EllipticCurvePublicKey | None:
+        return find(key_id)
+
+    def resolve_private_key(self, key_id: str) -> ec.EllipticCurvePrivateKey:
+        return KEY.private
+
+
+COVERED = ("@method", "@path", "@query", "content-digest", "tongban-to", "tongban-version", "content-type")
+
+
+@dataclass
+class _Message:
+    """As the library wants a request; with a status, a response."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass
+class _Answer:
+    status_code: int
+    headers: dict[str, str]
+    request: _Message
+
+
+def for_library(request: Request) -> _Message:
+    return _Message(request.method, f"http://peer{request.target}", dict(request.headers.items()))
+
+
+def test_a_general_implementation_verifies_what_we_sign() -> None:
+    library = _Library(signature_algorithm=algorithms.ECDSA_P256_SHA256, key_resolver=_Ours())
+    request = for_library(signed())
+    (result,) = library.verify(request, max_age=None, expect_tag="tongban-peer", require_components=COVERED, body=BODY)
+    assert (result.nonce, result.parameters["keyid"]) == (NONCE, KEY.kid)
+    replied = answer(signed(), **{"Idempotent-Replayed": "true"})
+    named = _Answer(replied.status_code, dict(replied.headers.items()), for_library(signed()))
+    named.request.headers |= dict(replied.request.headers.items())
+    wanted = ("@status", "content-digest", "content-type", "idempotent-replayed", '"signature";req;key="tongban"')
+    library.verify(named, max_age=None, expect_tag="tongban-peer", require_components=wanted, body=b"answer")
+
+
+@given(order=st.permutations([*COVERED, "date"]), label=st.from_regex(r"[a-z*][a-z0-9_.*-]{0,8}", fullmatch=True))
+def test_we_verify_what_a_general_implementation_signs(order: list[str], label: str) -> None:
+    library = HTTPMessageSigner(signature_algorithm=algorithms.ECDSA_P256_SHA256, key_resolver=_Ours())
+    request = _Message("POST", "http://peer/v1/peer/x?a=%20b", headers_of() | {"Date": "Tue, 20 Apr 2021 02:07:56 GMT"})
+    library.sign(
+        request,
+        key_id=KEY.kid,
+        created=NOW,
+        expires=NOW + timedelta(seconds=120),
+        nonce=NONCE,
+        label=label,
+        tag="tongban-peer",
+        covered_component_ids=order,
+        use_existing_digest=True,
+    )
+    received = Request("POST", "/v1/peer/x?a=%20b", request.headers)
+    assert verify(received).label == label
+    bare = Response(200, headers_of(b"answer"), received, label)
+    named = headers_of(b"answer") | ours.sign_response(bare, KEY, now=NOW)
+    response = Response(200, named, received, label)
+    assert ours.verify_response(response, find, now=NOW, tolerance_s=300) == hashlib.sha256(b"answer").digest()
+    reply = _Answer(200, headers_of(b"answer"), request)
+    binding = f'"signature";req;key="{label}"'
+    library.sign(
+        reply,
+        key_id=KEY.kid,
+        created=NOW,
+        tag="tongban-peer",
+        covered_component_ids=("content-type", "@status", binding, "content-digest"),
+        use_existing_digest=True,
+    )
+    theirs_answer = Response(200, reply.headers, received, label)
+    assert ours.verify_response(theirs_answer, find, now=NOW, tolerance_s=300) == hashlib.sha256(b"answer").digest()
 
 
 def test_a_request_is_what_the_page_says() -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,7 +132,9 @@ def test_interrupted_it_says_what_it_has_found(profile: Path, tmp_path: Path) ->
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            time.sleep(8)  # by now it waits for progress that does not come
+            assert process.stderr is not None
+            while "judging progress" not in (line := process.stderr.readline()):  # then it waits for what never comes
+                assert line, "it has ended"
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
