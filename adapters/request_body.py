@@ -90,9 +90,9 @@ class Content:
         if self._kind == "form":
             pairs = [pair for name, value in self._fields(words) for pair in ((name, text) for text in value)]
             return {"Content-Type": self._named("application/x-www-form-urlencoded")}, self._form(pairs)
-        if files is None:
-            raise Unmappable("there is no file to send here", "此处没有可发送的文件")
         if self._kind == "raw":
+            if files is None or not attached:
+                raise Unmappable("there is no file to send here", "此处没有可发送的文件")
             ((_, file),) = attached
             body = FileBody([file], files)
             return {"Content-Type": "application/octet-stream", "Content-Length": str(body.size_bytes)}, body
@@ -116,8 +116,8 @@ class Content:
             raise self._no_such_character() from None
 
     def _multipart(
-        self, words: Mapping[str, Any], attached: Attached, files: FileSource
-    ) -> tuple[dict[str, str], FileBody]:
+        self, words: Mapping[str, Any], attached: Attached, files: FileSource | None
+    ) -> tuple[dict[str, str], bytes | FileBody]:
         boundary = f"tongban-{secrets.token_hex(16)}"
         pieces: list[bytes | StoredFile] = []
         for name, texts in self._fields(words):
@@ -129,8 +129,11 @@ class Content:
             media_type = _quoted(head["media_type"])
             pieces.append(self._encoded(f"--{boundary}\r\n{disposition}\r\nContent-Type: {media_type}\r\n\r\n"))
             pieces += [file, b"\r\n"]
-        body = FileBody([*pieces, f"--{boundary}--\r\n".encode()], files)
+        pieces.append(f"--{boundary}--\r\n".encode())
         kind = f"multipart/form-data; boundary={boundary}"
+        if files is None or not attached:
+            return {"Content-Type": kind}, b"".join(piece for piece in pieces if isinstance(piece, bytes))
+        body = FileBody(pieces, files)
         return {"Content-Type": kind, "Content-Length": str(body.size_bytes)}, body
 
     def _fields(self, words: Mapping[str, Any]) -> list[tuple[str, list[str]]]:

@@ -1,1 +1,1 @@
-"""通办网关: rules, storage, delivery and the web, wired together in wiring.py."""
+"""通办网关: rules, storage, delivery and the web, wired together in wiring."""

@@ -25,6 +25,7 @@ for name in (
     "reconcile",
     "bench",
     "simulate",
+    "trust",
 ):
     app.command(f"gateway.cli.{name}:app", name=name)  # by its place: a command imports what it needs, no other does
 

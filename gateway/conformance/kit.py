@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from adapters.contract import AdapterContext
+from adapters.contract import Adapter, AdapterContext
 from adapters.profile import CityProfile
 from adapters.registry import build_adapter
 from gateway.conformance.applications import TrialMessages
@@ -18,13 +18,15 @@ from gateway.conformance.run import Run
 from gateway.conformance.sending import Sender, Told, say
 from gateway.conformance.verdict import Settled, Status, Verdict, failed, untested
 from gateway.conformance.watching import Watch
-from schemas.errors import CrossCityError
+from schemas.errors import CrossCityError, PartnerUnavailable
 
 _ROOM_S = 30.0
 _GATHER_S = 1.0
 _SLOWEST_S = 60.0
 _POLL_S = 1.0
 _LAST_POLL_S = 5.0
+_START_S = 30.0
+_LOOK_AGAIN_S = 0.3
 UNREACHABLE = "对方不可达，其余未测 / the city cannot be reached, nothing else was judged"
 BROKEN_OFF = "检查中断，未测 / the run was broken off before this"
 _FOUNDATIONS = frozenset({"reachable", "credentials"})
@@ -123,8 +125,23 @@ async def _opened(profile: CityProfile, context: AdapterContext, options: Option
         if profile.inbound is not None and profile.inbound.callback is not None:
             run.listener = Listener(adapter, watch.take)
             options.listening(await stack.enter_async_context(run.listener.listening(options.host, options.port)))
+        await _up(adapter, min(wait_s, _START_S))
         await _drained(watch, wait_s)
         yield run
+
+
+async def _up(adapter: Adapter, limit_s: float) -> None:
+    """Wait for a test system that was started together with this command."""
+    until = asyncio.get_running_loop().time() + limit_s
+    while asyncio.get_running_loop().time() < until:
+        try:
+            await adapter.probe()
+        except PartnerUnavailable:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        except CrossCityError:
+            return
+        else:
+            return
 
 
 async def _drained(watch: Watch, limit_s: float) -> None:

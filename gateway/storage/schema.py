@@ -356,6 +356,30 @@ _table(
     "case_serials", ("task_code", "day"), _text("task_code"), _text("day"), Column("serial", Integer, nullable=False)
 )
 
+# --- e-licences
+generations = _table(
+    "trust_generations",
+    ("number",),
+    _int("number"),
+    _text("name"),
+    _int("created_at_ms"),
+    _text("created_by"),
+    _text("note"),
+    _bytes("body"),
+)
+Index("ix_trust_generations_name", generations.c.name, unique=True)
+_table("trust_contents", ("sha256",), _text("sha256"), _bytes("body"))
+verifications = _table(
+    "verifications",
+    ("verification_id",),
+    *map(_text, ("verification_id", "sha256", "indication", "policy", "caller", "city", "item_code", "operator")),
+    *(_text(name, null=True) for name in ("application_id", "licence_identifier", "file_id")),
+    _int("verified_at_ms"),
+    _bytes("body"),
+)
+Index("ix_verifications_sha256", verifications.c.sha256, verifications.c.city)
+Index("ix_verifications_application", verifications.c.application_id)
+
 # --- reconciliation
 runs = _table(
     "reconciliation_runs",

@@ -1,37 +1,66 @@
-"""信任目录: a trust snapshot from a folder: anchors/ intermediates/ crls/ sealers/, PEM or DER.
+"""信任目录: a trust snapshot from a folder, without a database.
 
-Without a folder sealers/ no list of seal makers is kept, and that check is skipped.
+anchors/ intermediates/ crls/ sealers/ hold PEM or DER; issuers/ holds JSON, status_lists/ tokens. Without a folder
+sealers/ no list of seal makers is kept, and that check is skipped.
 """
 
+import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.trust.certificates import Certificate, CertificateError, from_file
-from gateway.trust.crls import Crl, crl
-from gateway.trust.snapshot import Anchor, TrustSnapshot, generation_of
+from gateway.trust.snapshot import TrustSnapshot, generation_of
+from gateway.usecases.trust_parts import Kind, Read, TrustPart, read_part, snapshot_of
 from schemas.errors import Invalid
 
-_PARTS = ("anchors", "intermediates", "crls", "sealers")
+FOLDERS = {
+    "anchors": Kind.ANCHOR,
+    "intermediates": Kind.INTERMEDIATE,
+    "crls": Kind.CRL,
+    "sealers": Kind.SEALER,
+    "issuers": Kind.ISSUER,
+    "status_lists": Kind.STATUS_LIST,
+}
+
+_NEVER_OLD = datetime(9000, 1, 1, tzinfo=UTC)
+"""When a status list of a folder was fetched is not known: its own `exp` decides alone."""
 
 
 def trust_folder(folder: Path) -> TrustSnapshot:
     """Read a folder. Invalid names the first file that cannot be used; a folder without any part is one too."""
-    if not any((folder / part).is_dir() for part in _PARTS):
-        raise Invalid(
-            f"{folder} holds none of anchors/, intermediates/, crls/, sealers/.",
-            f"目录 {folder} 中没有 anchors/、intermediates/、crls/、sealers/ 任何一个。",
+    pieces = list(read_folder(folder))
+    parts = [
+        (
+            TrustPart(
+                kind=one.kind, sha256=hashlib.sha256(one.content).hexdigest(), about=one.about, source=str(folder)
+            ),
+            one.content,
         )
-    contents = {part: dict(_files(folder / part)) for part in _PARTS}
-    anchors = _certificates(contents["anchors"])
-    sealers = _certificates(contents["sealers"]) if (folder / "sealers").is_dir() else None
-    everything = [part.encode() + content for part in _PARTS for content in contents[part].values()]
-    return TrustSnapshot(
-        generation=generation_of(everything),
-        anchors=tuple(Anchor(one, source=str(folder)) for one in anchors),
-        intermediates=tuple(_certificates(contents["intermediates"])),
-        crls=tuple(_crl(path, content) for path, content in contents["crls"].items()),
-        sealers=None if sealers is None else frozenset(one.sha256 for one in sealers),
+        for one in pieces
+    ]
+    return snapshot_of(
+        generation_of(one.kind.encode() + one.content for one in pieces),
+        parts,
+        keeps_sealers=keeps_sealers(folder),
+        now=_NEVER_OLD,
     )
+
+
+def read_folder(folder: Path) -> Iterator[Read]:
+    """Every piece in a folder. Invalid as above."""
+    if not any((folder / part).is_dir() for part in FOLDERS):
+        raise Invalid(
+            f"{folder} holds none of {', '.join(f'{part}/' for part in FOLDERS)}.",
+            f"目录 {folder} 中没有 {'、'.join(f'{part}/' for part in FOLDERS)} 任何一个。",
+        )
+    for part, kind in FOLDERS.items():
+        for path, content in _files(folder / part):
+            yield from read_part(kind, content, str(path))
+
+
+def keeps_sealers(folder: Path) -> bool:
+    """Whether the folder says who may make seals, be it nobody."""
+    return (folder / "sealers").is_dir()
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
@@ -39,24 +68,3 @@ def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
         for path in sorted(folder.iterdir()):
             if path.is_file() and not path.name.startswith("."):
                 yield path, path.read_bytes()
-
-
-def _certificates(contents: dict[Path, bytes]) -> list[Certificate]:
-    found: list[Certificate] = []
-    for path, content in contents.items():
-        try:
-            found += from_file(content)
-        except CertificateError as error:
-            raise _unusable(path, error) from None
-    return found
-
-
-def _crl(path: Path, content: bytes) -> Crl:
-    try:
-        return crl(content)
-    except CertificateError as error:
-        raise _unusable(path, error) from None
-
-
-def _unusable(path: Path, error: Exception) -> Invalid:
-    return Invalid(f"{path} cannot be used: {error}.", f"文件 {path} 无法使用（{error}），请核对后重新导入。")

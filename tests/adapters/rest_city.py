@@ -79,9 +79,9 @@ class RestServer:
             await runner.cleanup()
 
 
-def example(name: str, language: str = "yaml") -> str:
+def example(name: str, language: str = "yaml", page: Path = GUIDE) -> str:
     """An example of the guide by its mark."""
-    text = GUIDE.read_text("utf-8").split(f"<!-- example: {name} -->\n", 1)[1]
+    text = page.read_text("utf-8").split(f"<!-- example: {name} -->\n", 1)[1]
     found = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
     assert found is not None
     return found[1]

@@ -17,6 +17,7 @@ from tests.simulators.peer_signing import Key, Request, digest_field, sign_respo
 
 CITY, OWN = "350600", "445200"
 Reply = tuple[int, Any]
+APPLICATIONS, FILES, REPORTS = ("POST", "/v1/peer/applications"), ("PUT", "/v1/peer/files"), ("GET", "/v1/peer/reports")
 
 
 @dataclass
@@ -125,3 +126,9 @@ async def speaking(
     finally:
         await adapter.close()
         await runner.cleanup()
+
+
+def taking(peer: ScriptedPeer) -> ScriptedPeer:
+    peer.replies[APPLICATIONS] = peer.submitted
+    peer.replies[FILES] = lambda body: (201, {"sha256": hashlib.sha256(body).hexdigest()})
+    return peer

@@ -176,6 +176,19 @@ rest:
 """
 
 
+async def test_a_form_without_files_and_a_file_that_is_not_there(tmp_path: Path) -> None:
+    message, files = message_to("440600")
+    async with rest_city(WHOLE_FORM, tmp_path, lambda _seen: accepted()) as (server, adapter):
+        await adapter.deliver(message, files)
+    assert b'name="outer"' in server.seen[0].body
+    assert b"filename" not in server.seen[0].body
+    every = MATERIALS.replace("      when: file\n", "")
+    async with rest_city(every, tmp_path, lambda _seen: accepted(no="p-1")) as (server, adapter):
+        with pytest.raises(PartnerProtocol, match="no file"):
+            await adapter.deliver(message, files)
+    assert server.paths() == ["POST /papers"]
+
+
 async def test_everything_in_one_form(tmp_path: Path) -> None:
     message, files = message_to("440600", {"a.pdf": b"hello", "空.pdf": b""})
     async with rest_city(WHOLE_FORM, tmp_path, lambda _seen: accepted(caseNo="N1")) as (server, adapter):

@@ -28,7 +28,7 @@ from schemas.errors import (
 )
 from schemas.message import Step
 from tests.adapters.messages import message_to
-from tests.adapters.rest_city import NOW, SECRETS, Seen, accepted, example, profile_of, rest_city, yaml_of
+from tests.adapters.rest_city import GUIDE, NOW, SECRETS, Seen, accepted, example, profile_of, rest_city, yaml_of
 
 SIMPLE = """\
 rest:
@@ -287,6 +287,21 @@ dialect:
   tables: {why: {a: "1", b: "1", c: "2"}}
   reverse: {why: {"1": 材料不全, "2": 不属职权}}
 """
+
+
+def test_tables_of_the_guide(tmp_path: Path) -> None:
+    page = GUIDE.with_name("profile.md")
+    fragment = SIMPLE + "inbound: {callback: {scheme: tif, paasid: p, token: 440600.inbound}}\n"
+    profile = profile_of(fragment + example("shared", page=page) + example("composite", page=page), tmp_path)
+    assert profile.dialect.reversed_tables()["material"] == {"0": "paper", "2": "uploaded"}
+    read = profile.compiled_reports(profile.compiler())["callback"].read
+    row = {"YSBLSH": "019a0000-0000-7000-8000-0000000000a1", "XH": 1, "SJ": 1795395723456}
+    found = [read(row | said) for said in ({"BWLX": "2"}, {"BWLX": "4", "BJJGDM": "1"}, {"BWLX": "4", "BJJGDM": "9"})]
+    assert [(one.step, one.outcome) for one in found if one is not None] == [
+        (Step.ACCEPTED, None),
+        (Step.DECIDED, "REFUSED"),
+        (Step.UNKNOWN, None),
+    ]
 
 
 async def test_dates_and_codes_of_the_citys_own(tmp_path: Path) -> None:

@@ -34,11 +34,20 @@ def profile(tmp_path: Path) -> Path:
     return path
 
 
+def conformance(profile: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return tongban(
+        *("conformance", "--profile", str(profile), *words),
+        folder=folder,
+        TONGBAN_SECRET_441500_APPSECRET="told-to-both",
+        TONGBAN_CITY_441500_SETTLE_S="0.5",
+    )
+
+
 @contextmanager
-def simulated(profile: Path, *words: str, **environment: str) -> Iterator[dict[str, Any]]:
+def simulated(profile: Path, *words: str) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "gateway", "simulate", "city", "--profile", str(profile), "--pace", "0.05", *words]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **SECRET}
     ) as process:
         try:
             assert process.stdout is not None
@@ -52,10 +61,10 @@ def simulated(profile: Path, *words: str, **environment: str) -> Iterator[dict[s
 
 def test_one_against_the_other(profile: Path, tmp_path: Path) -> None:
     junit = tmp_path / "report.xml"
-    with simulated(profile, "--port", "0", **SECRET) as ready:
+    with simulated(profile, "--port", "0") as ready:
         assert ready["city"] == "441500"
         words = ("--set", f"transport.url={ready['url']}", "--level", "gold", "--json", "--junit", str(junit))
-        found = document(tongban("conformance", "--profile", str(profile), *words, folder=tmp_path, **SECRET))
+        found = document(conformance(profile, tmp_path, *words))
     check_schema("conformance", found)
     assert (found["level"], found["passed"]) == ("gold", True)
     statuses = {one["id"]: one["status"] for one in found["rules"]}
@@ -71,9 +80,9 @@ def test_one_against_the_other(profile: Path, tmp_path: Path) -> None:
 
 def test_a_broken_city_and_what_a_person_reads(profile: Path, tmp_path: Path) -> None:
     junit = tmp_path / "report.xml"
-    with simulated(profile, "--fault", "wrong_digest", "--fault", "duplicated", **SECRET) as ready:
+    with simulated(profile, "--fault", "wrong_digest", "--fault", "duplicated") as ready:
         words = ("--set", f"url={ready['url']}", "--only", "accepted", "--only", "result_file", "--junit", str(junit))
-        done = tongban("conformance", "--profile", str(profile), *words, folder=tmp_path, **SECRET)
+        done = conformance(profile, tmp_path, *words)
     assert done.returncode == 1
     for text in ("不通过 fail", "result_file", "结果文件与公布的不符", "下一步 next", "不通过 failed: result_file"):
         assert text in done.stdout, text
@@ -83,7 +92,7 @@ def test_a_broken_city_and_what_a_person_reads(profile: Path, tmp_path: Path) ->
 
 def test_a_city_that_is_not_there(profile: Path, tmp_path: Path) -> None:
     words = ("--set", f"url=http://127.0.0.1:{free_port()}", "--json", "--wait", "2")
-    done = tongban("conformance", "--profile", str(profile), *words, folder=tmp_path, **SECRET)
+    done = conformance(profile, tmp_path, *words)
     assert done.returncode == 1
     found = json.loads(done.stdout)
     check_schema("conformance", found)
@@ -107,7 +116,7 @@ def test_a_city_that_is_not_there(profile: Path, tmp_path: Path) -> None:
 def test_what_is_refused_before_anything_is_sent(
     profile: Path, words: tuple[str, ...], said: str, tmp_path: Path
 ) -> None:
-    done = tongban("conformance", "--profile", str(profile), *words, folder=tmp_path, **SECRET)
+    done = conformance(profile, tmp_path, *words)
     assert done.returncode == 1
     assert said in done.stderr
     assert done.stdout == ""
@@ -125,7 +134,7 @@ def test_usage_errors_and_profiles_without_an_interface(tmp_path: Path) -> None:
 
 
 def test_interrupted_it_says_what_it_has_found(profile: Path, tmp_path: Path) -> None:
-    with simulated(profile, "--fault", "silent", **SECRET) as ready:
+    with simulated(profile, "--fault", "silent") as ready:
         command = [sys.executable, "-m", "gateway", "conformance", "--profile", str(profile), "--json"]
         command += ["--set", f"url={ready['url']}", "--wait", "60"]
         environment = {**os.environ, **SECRET, "TONGBAN_DATA_DIR": str(tmp_path)}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from adapters.contract import AdapterContext
+from adapters.contract import AdapterContext, Callback
 from adapters.operations import OAuth2Auth
-from adapters.profile import CityProfile, load_profile
+from adapters.profile import CityProfile, Duplicates, load_profile
 from adapters.trial import Trial, Trials
 from gateway.conformance.applications import TrialMessages, Wish
 from gateway.conformance.contents import Content, TrialFiles, is_ours, new_id
@@ -27,7 +28,7 @@ from gateway.conformance.strangers import _fresh_key, _spoilt, stranger
 from gateway.conformance.verdict import Verdict, failed, not_applicable, passed, untested
 from gateway.conformance.watching import Watch
 from schemas.errors import Internal, Invalid, PartnerAmbiguous, PartnerRefused, PartnerUnavailable, SeedInvalid
-from schemas.message import MessageKind, ProgressReport, Step
+from schemas.message import Acknowledgement, MessageKind, ProgressReport, Step
 from tests.adapters.cities import ROOT, UNSAFE, profile_path
 from tests.conformance.kit_runs import RULES
 
@@ -137,7 +138,7 @@ def test_the_trials_of_a_profile_are_checked() -> None:
         Trials.model_validate({"ordinary": {"nonsense": 1}})
 
 
-def context(secret: str = "right", url: str = "sqlite:///x") -> AdapterContext:  # noqa: S107 - no secret
+def context(secret: str = "right", url: str = "sqlite:///x") -> AdapterContext:
     return AdapterContext(lambda: NOW, lambda name: url if "database" in name else secret, lambda: "n")
 
 
@@ -159,7 +160,7 @@ async def test_strangers_have_other_credentials_of_the_same_kind() -> None:
 
 @pytest.mark.parametrize("algorithm", ["ES256", "ES384", "EdDSA", "RS256", "PS256"])
 def test_a_fresh_key_for_every_algorithm(algorithm: str) -> None:
-    assert serialization.load_pem_private_key(_fresh_key(algorithm).encode(), None)
+    assert serialization.load_pem_private_key(_fresh_key(algorithm).encode(), None).public_key() is not None
     profile = profile_of("441300")
     auth = OAuth2Auth(
         scheme="oauth2", token_url="https://x/t", client_id="c", private_key="441300.key", algorithm="ES256"
@@ -173,8 +174,9 @@ class Answering:
     def __init__(self, duplicates: str, *answers: object) -> None:
         base = profile_of("441300")
         limits = base.limits.model_copy(update={"settle_s": 0.0, "timeout_s": 1.0})
-        self.profile = base.model_copy(update={"duplicates": duplicates, "limits": limits})
-        self._answers, self.found, self.sent = list(answers), None, 0
+        self.profile = base.model_copy(update={"duplicates": Duplicates(duplicates), "limits": limits})
+        self._answers, self.sent = list(answers), 0
+        self.found: Acknowledgement | None = None
 
     async def deliver(self, message: object, files: object) -> object:
         self.sent += 1
@@ -220,9 +222,9 @@ async def test_the_kit_sends_as_the_gateway_does(
 
 async def test_what_was_booked_all_the_same_is_not_sent_again() -> None:
     adapter = Answering("query_first", LOST)
-    adapter.found = "found"  # type: ignore[assignment]
+    adapter.found = Acknowledgement(case_number="N1")
     message = TrialMessages(profile_of("441300"), "445200").application(Wish(Trial()), NOW)
-    assert await Sender(adapter, Told()).deliver(message, TrialFiles()) == "found"  # type: ignore[arg-type]
+    assert await Sender(adapter, Told()).deliver(message, TrialFiles()) == adapter.found  # type: ignore[arg-type]
     assert adapter.sent == 1
 
 
@@ -239,9 +241,9 @@ async def test_a_time_that_is_a_zone_off_says_so() -> None:
         step=Step.ARRIVED,
         occurred_at=sent.replace(hour=(sent.hour + 8) % 24),
     )
-    adapter = SimpleNamespace(profile=profile_of("441500"))
-    watch = Watch(adapter, lambda: sent, 1)  # type: ignore[arg-type]
-    watch.take(SimpleNamespace(reports=(report,)))  # type: ignore[arg-type]
+    adapter: Any = SimpleNamespace(profile=profile_of("441500"))
+    watch = Watch(adapter, lambda: sent, 1)
+    watch.take(Callback("n", sent, (report,)))
     watch.known.add(report.application_id)
     message = SimpleNamespace(application_id=report.application_id)
     case = SimpleNamespace(error="not waited for", message=message, sent_at=sent)
@@ -249,8 +251,8 @@ async def test_a_time_that_is_a_zone_off_says_so() -> None:
     async def ordinary() -> object:
         return case
 
-    run = SimpleNamespace(watch=watch, cases={"ordinary": case}, ordinary=ordinary)
-    verdict = await times(run)  # type: ignore[arg-type]
+    run: Any = SimpleNamespace(watch=watch, cases={"ordinary": case}, ordinary=ordinary)
+    verdict = await times(run)
     assert verdict.status == "fail"
     assert "时区" in verdict.reason
 

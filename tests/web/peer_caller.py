@@ -5,19 +5,24 @@ import hashlib
 import io
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+import pytest
 from yarl import URL
 
 from gateway.wiring import new_id, now
 from schemas.message import OutboundMessage
 from tests.gateways import Gateway
-from tests.journeys.peer_world import A, B, application_to
+from tests.journeys.peer_world import A, B, application_to, make_sides, peer_secrets, started, write_profiles
 from tests.simulators.peer_signing import Key, Request, digest_field, is_signed, public_keys, sign_request
+
+SUBMIT = "/v1/peer/applications"
 
 
 @dataclass
@@ -129,3 +134,29 @@ class Peer:
             "files": stored,
         } | changes
         return json.loads(OutboundMessage.model_validate(whole).model_dump_json(exclude_none=True))  # type: ignore[no-any-return]
+
+
+@asynccontextmanager
+async def peer_of(tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peer]:
+    """B as a peer of A's gateway; B has no open port."""
+    ours, theirs = make_sides(tmp_path)
+    for name, value in peer_secrets(theirs).items():
+        monkeypatch.setenv(name, value)
+    write_profiles(ours, theirs, called=True, calls=False)
+    async with started(ours, database_url) as gateway:
+        yield Peer(gateway, Key(theirs.ring.private_key))
+
+
+def problem(answer: PeerAnswer, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status, answer.body["code"]) == (status, code), answer.body
+    assert answer.signed
+    return dict(answer.body)
+
+
+async def hand_in(peer: Peer, content: bytes = b"hello") -> tuple[dict[str, Any], PeerAnswer]:
+    number, brought = await peer.bring(content)
+    assert brought.status == 201, brought.body
+    message = peer.message({number: content})
+    answer = await peer.call("POST", SUBMIT, message)
+    assert (answer.status, answer.signed) == (202, True), answer.body
+    return message, answer

@@ -43,7 +43,7 @@ async def test_taken_with_a_receipt_that_verifies(either_gateway: Gateway) -> No
     shown = await either_gateway.call("GET", answer.headers["Location"])
     assert shown.body["state"] == "RECEIVED"
     assert shown.body["case_number"] is None
-    assert shown.body["next_steps"] == ["PUSHED", "ARRIVED"]
+    assert shown.body["next_steps"] == ["PUSHED", "ARRIVED", "WITHDRAWN"]
     events = await either_gateway.call("GET", answer.headers["Location"] + "/events")
     assert [event["type"] for event in events.body["data"]] == ["SUBMITTED", "RECEIVED"]
     assert events.body["chain"]["broken_at"] is None

@@ -66,10 +66,13 @@ def upgrade() -> None:
     )
     op.add_column("progress", sa.Column("side", sa.Text(), nullable=False, server_default="deciding"))
     _reconciliation()
+    _licences()
 
 
 def downgrade() -> None:
     """Take back."""
+    for name in ("verifications", "trust_contents", "trust_generations"):
+        op.drop_table(name)
     for name in ("marks", "acts", "findings", "runs"):
         op.drop_table(f"reconciliation_{name}")
     op.drop_column("progress", "side")
@@ -146,3 +149,42 @@ def _reconciliation() -> None:
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("city", "day", name="pk_reconciliation_marks"),
     )
+
+
+def _licences() -> None:
+    op.create_table(
+        "trust_generations",
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_trust_generations"),
+    )
+    op.create_index("ix_trust_generations_name", "trust_generations", ["name"], unique=True)
+    op.create_table(
+        "trust_contents",
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name="pk_trust_contents"),
+    )
+    op.create_table(
+        "verifications",
+        sa.Column("verification_id", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("indication", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("caller", sa.Text(), nullable=False),
+        sa.Column("city", sa.Text(), nullable=False),
+        sa.Column("item_code", sa.Text(), nullable=False),
+        sa.Column("operator", sa.Text(), nullable=False),
+        sa.Column("application_id", sa.Text(), nullable=True),
+        sa.Column("licence_identifier", sa.Text(), nullable=True),
+        sa.Column("file_id", sa.Text(), nullable=True),
+        sa.Column("verified_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("verification_id", name="pk_verifications"),
+    )
+    op.create_index("ix_verifications_sha256", "verifications", ["sha256", "city"], unique=False)
+    op.create_index("ix_verifications_application", "verifications", ["application_id"], unique=False)

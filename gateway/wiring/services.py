@@ -1,78 +1,48 @@
-"""装配: the composition root. Opens everything one gateway process is made of, and owns its clock."""
+"""服务: everything one gateway process is made of, and what it does in the background."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import structlog
-import uuid_utils
 
-from adapters.contract import Adapter, AdapterContext, RequestSigner
+from adapters.contract import Adapter
 from adapters.profile import CityProfile
-from adapters.registry import build_adapters
 from adapters.via_rules import served
-from gateway.delivery.attempt import Policy, Sendable
+from gateway.delivery.attempt import Sendable
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.collection import Collector
 from gateway.delivery.fetching import fetch
-from gateway.delivery.fetching_messages import MessageFetcher, source_of
-from gateway.delivery.lane import Lane
+from gateway.delivery.fetching_messages import MessageFetcher
 from gateway.delivery.lease import Lease
 from gateway.delivery.outcome import Delivered
 from gateway.delivery.peers import Peers, PeerTools
-from gateway.delivery.places import Places
 from gateway.delivery.reconciling import Reconciler
-from gateway.delivery.trying import LaneTools, NotYet
+from gateway.delivery.trying import NotYet
 from gateway.delivery.worker import Worker
-from gateway.domain.backoff import DEFAULT_DELAYS_S
-from gateway.evidence.chain import milliseconds
-from gateway.evidence.jws import RawSigner
-from gateway.evidence.keys import KeyRing, current_kid, load_keys, new_ring
+from gateway.evidence.keys import KeyRing, load_keys
 from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
-from gateway.settings import BackOffice, Settings, secret
+from gateway.settings import BackOffice, Settings
 from gateway.storage import breakers, catalogue, intake, items, outbox
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.compression import unpack
 from gateway.storage.database import Database
 from gateway.storage.files import FileStore
 from gateway.storage.group_commit import GroupCommit
-from gateway.storage.locks import lock_folder, lock_node
-from gateway.storage.migrate import upgrade
 from gateway.storage.outbox import Entry
-from gateway.storage.postgresql import PostgresDatabase
 from gateway.storage.sqlite import SqliteDatabase
-from gateway.storage.tray import StoredTray
 from gateway.telemetry import Metrics
 from gateway.usecases import complete_delivery, submit_application
 from gateway.usecases.follow_up import load_follow_up
 from gateway.usecases.parsing import parse
-from gateway.usecases.read_profiles import is_called, read_profiles
-from gateway.usecases.reconcile import Reconciling
 from gateway.usecases.tell_progress import told_report
 from gateway.usecases.window_warnings import WindowWarnings
+from gateway.wiring.clock import new_id, now, now_ms
 from schemas.application import Application
 from schemas.message import MessageKind, OutboundMessage
 
 log = structlog.get_logger()
 _REFRESH_S = 2.0
-
-
-def now() -> datetime:
-    """The gateway's clock."""
-    return datetime.now(UTC)  # noqa: TID251 - the one place where time is read
-
-
-def now_ms() -> int:
-    """The gateway's clock in milliseconds."""
-    return milliseconds(now())
-
-
-def new_id() -> str:
-    """A UUIDv7 as text: unique, and rising with time."""
-    return str(uuid_utils.uuid7())
 
 
 @dataclass(slots=True)
@@ -125,12 +95,16 @@ class Services:
         """What taking the cases of peers needs."""
         return PeerTools(
             db=self.db,
+            store=self.store,
             intakes=self.intakes,
             intake_context=self.intake_context,
+            owner=lambda: self.lease.owner,
+            carries=self.carries,
             new_id=new_id,
             now=now,
             poke=self.worker.poke,
             count=lambda direction: self.metrics.accepted.labels(direction).inc(),
+            max_file_bytes=self.settings.max_file_bytes,
         )
 
     def intake_context(self) -> submit_application.IntakeContext:
@@ -244,167 +218,3 @@ class Services:
                     await self.refresh()
                 except Exception as error:
                     log.warning("refresh.failed", error=type(error).__name__)
-
-
-def adapter_context(
-    settings: Settings | None = None, tray: StoredTray | None = None, files: FileStore | None = None
-) -> AdapterContext:
-    """What adapters are handed; commands that speak to no peer and leave nothing need neither argument."""
-    return AdapterContext(
-        now=now,
-        secret=secret,
-        nonce=lambda: secrets.token_hex(16),
-        signer=None if settings is None else _newest_signer(settings),
-        tray=tray,
-        city="445200" if settings is None else settings.city,
-        pdf_font=None if settings is None else settings.pdf_font,
-        files=files,
-    )
-
-
-def _newest_signer(settings: Settings) -> Callable[[], RequestSigner]:
-    """Gives the signer of the newest key; the folder's pointer is read each time, the key only after a rotation."""
-    held: list[RawSigner] = []
-
-    def newest() -> RequestSigner:
-        kid = current_kid(settings.keys)
-        if not held or held[0].kid != kid:
-            held[:] = [RawSigner(_open_keys(settings))]
-        return held[0]
-
-    return newest
-
-
-async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if settings.database_url is None:
-        stack.callback(lock_folder(settings.data_dir).close)
-    elif settings.lanes:
-        stack.callback(lock_node(settings.data_dir, settings.node_name).close)
-    await asyncio.to_thread(upgrade, settings.synchronous_url)
-    db: Database
-    if settings.database_url is None:
-        db = SqliteDatabase(settings.sqlite_path)
-    else:
-        db = await PostgresDatabase.connect(settings.database_url)
-    stack.push_async_callback(db.close)
-    return db
-
-
-def _open_keys(settings: Settings) -> KeyRing:
-    ring = load_keys(settings.keys)
-    if ring is None:
-        ring = new_ring(settings.keys)
-        log.info("keys.created", kid=ring.kid, folder=str(settings.keys))
-    return ring
-
-
-def _policy(profile: CityProfile, settings: Settings) -> Policy:
-    return Policy(
-        duplicates=profile.duplicates,
-        timeout_s=profile.limits.timeout_s,
-        settle_s=profile.limits.settle_s,
-        delays_s=settings.retry_delays_s or DEFAULT_DELAYS_S,
-    )
-
-
-async def _build_delivery(services: Services) -> None:
-    settings = services.settings
-    tools = LaneTools(
-        lease=services.lease,
-        completions=services.completions,
-        starts=services.starts,
-        load=services.load_message,
-        fetch=services.fetch_file,
-        files=services.store,
-        claim_next=services.claim_next,
-        save_breaker=services.save_breaker,
-        now_ms=now_ms,
-        metrics=services.metrics,
-    )
-    known = {row[0]: row for row in await breakers.load(services.db)}
-    lanes: dict[str, Lane] = {}
-    places = {hub: Places(services.adapters[hub].profile.limits.in_flight) for hub in services.hubs}
-    for city, adapter in services.adapters.items():
-        breaker = Breaker(settings.breaker_failures, settings.breaker_open_s)
-        if city in known:
-            _, _, breaker.failures, breaker.opened_at_ms, breaker.retry_at_ms = known[city]
-        policy = _policy(adapter.profile, settings)
-        shared = places.get(adapter.profile.via or city)
-        lanes[city] = Lane(adapter, policy, breaker, tools, capacity=settings.lane_capacity, places=shared)
-    services.worker = Worker(services.db, lanes, services.lease, now_ms, sweep_s=settings.sweep_s)
-    services.collectors = [
-        Collector(
-            db=services.db,
-            adapter=adapter,
-            owner=lambda: services.lease.owner,
-            new_id=new_id,
-            now=now,
-            poke=services.worker.poke,
-            metrics=services.metrics,
-            every_s=adapter.profile.collection.every_s,
-            told=services.told,
-            serves=services.serves.get(adapter.profile.code, frozenset()),
-        )
-        for adapter in services.adapters.values()
-        if adapter.profile.collection is not None
-    ]
-    overdue_s = settings.reconcile_overdue_h * 3600
-    given = Reconciling(services.db, services.adapters, settings.city, new_id, now, overdue_s, services.serves)
-    turn = settings.reconcile_at, settings.reconcile_days
-    services.reconciler = Reconciler(given, lambda: services.lease.owner, *turn)
-
-
-def _message_fetchers(services: Services) -> list[MessageFetcher]:
-    """One for each peer that leaves its messages for us."""
-    return [
-        MessageFetcher(
-            db=services.db,
-            store=services.store,
-            source=source,
-            city=city,
-            peers=services.peers,
-            carried=services.carries,
-            owner=lambda: services.lease.owner,
-            new_id=new_id,
-            now=now,
-            every_s=adapter.profile.collection.every_s,
-            max_file_bytes=services.settings.max_file_bytes,
-        )
-        for city, adapter in services.adapters.items()
-        if (source := source_of(adapter)) is not None and adapter.profile.collection is not None
-    ]
-
-
-@asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Open database, keys, profiles and adapters; close them in reverse. Background work is `Services.run`."""
-    async with AsyncExitStack() as stack:
-        db = await _open_database(settings, stack)
-        profiles = read_profiles(settings.profiles)
-        store = FileStore(settings.data_dir / "files")
-        context = adapter_context(settings, StoredTray(db, store, now_ms), store)
-        adapters = build_adapters(profiles, context, called=lambda profile: is_called(profile, settings))
-        for adapter in adapters.values():
-            stack.push_async_callback(adapter.close)
-        lease = Lease(db, settings.node_name, settings.lease_s, new_id, now_ms)
-        services = Services(
-            settings=settings,
-            db=db,
-            store=store,
-            ring=_open_keys(settings),
-            profiles=profiles,
-            adapters=adapters,
-            metrics=Metrics(),
-            lease=lease,
-        )
-        stack.callback(services.close_signer)
-        await _build_delivery(services)
-        services.peers = Peers(settings.city, profiles, context, services.peer_tools())
-        services.fetchers = _message_fetchers(services)
-        await services.refresh()
-        if settings.lanes:
-            await lease.take_over()
-            stack.push_async_callback(lease.leave)
-        services.ready = True
-        yield services
