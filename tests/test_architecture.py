@@ -1,6 +1,6 @@
 """架构规则: what import-linter cannot say.
 
-`python -m tests.test_architecture` writes docs/openapi.json and the published models of schemas/json/ anew; the
+`python -m tests.test_architecture` writes docs/openapi.json, docs/peer-openapi.json and the published models of schemas/json/ anew; the
 difference belongs into the same change.
 """
 
@@ -34,6 +34,7 @@ from schemas.errors import CrossCityError, GatewayError, PartnerError, RequestEr
 from schemas.identifiers import check_resident_number
 from schemas.model import Model
 from tests.adapters.cities import CITIES, profile_path
+from tests.web import test_peer_document
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("schemas", "adapters", "gateway", "seeds", "tests")
@@ -302,5 +303,6 @@ def test_no_committed_file_holds_the_number_of_somebody_who_may_be_alive() -> No
 
 if __name__ == "__main__":
     SNAPSHOT.write_bytes(snapshot())
+    test_peer_document.SNAPSHOT.write_bytes(test_peer_document.snapshot())
     for published in MODELS:
         published_path(published).write_bytes(schema_bytes(published))

@@ -1,4 +1,4 @@
-"""一致性规则: what is judged, at which level and why; data in seeds/conformance.yaml, in the order of judging."""
+"""检查规则: what is judged, at which level and why; data in seeds/conformance.yaml, in the order of judging."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""证照内容: what a licence says of itself, read from the claims of a token or the record of the office that issued it."""
+"""证照内容: what a licence says of itself, by the claims of a token or the record of the office that issued it."""
 
 import re
 import unicodedata

@@ -65,7 +65,9 @@ def test_what_is_no_time(text: Any) -> None:
 
 def test_nothing_stays_nothing() -> None:
     assert format_time(None, "%Y", "UTC") is parse_time(None, "%Y-%m-%d", "UTC") is None
-    assert entries(None) is from_entries(None, "k", "v") is at(None, "k") is at({"a": 1}, None) is at({}, "a") is None
+    assert entries(None) is None
+    assert from_entries(None, "k", "v") is None
+    assert [at(None, "k"), at({"a": 1}, None), at({}, "a")] == [None, None, None]
     with pytest.raises(Unmappable, match="zone"):
         format_time(None, "%Y", None)
 

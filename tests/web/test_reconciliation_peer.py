@@ -9,8 +9,7 @@ import pytest
 from gateway.domain.days import beijing_day
 from gateway.wiring import now
 from tests.journeys.peer_world import A, B
-from tests.web.peer_caller import Peer
-from tests.web.peer_caller import peer_of
+from tests.web.peer_caller import Peer, peer_of
 
 
 @pytest.fixture

@@ -1,0 +1,120 @@
+"""核验器: verification off the event loop, admitted by bytes, each verdict made once for all who ask at a time.
+
+A PDF is judged in a process of its own; everything else in a few threads of this one.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.domain.licence_facts import LicenceFacts, licence_facts
+from gateway.trust.judged import Judged
+from gateway.trust.judging import Judging
+from gateway.trust.policy import Policy
+from gateway.trust.snapshot import TrustSnapshot
+from gateway.trust.verify import judge, report, sniff
+from gateway.usecases.trust_store import EMPTY
+from schemas.verification import LicenceFormat, Report
+
+_WORKERS = 2
+_ADMITTED_BYTES = 64 * 1024**2
+_KEPT = 2048
+_BUCKET_S = 10
+"""Verdicts asked for within so many seconds are one."""
+JudgePdf = Callable[[bytes, Judging], Awaitable[Judged]]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """待核验内容: its digest and size, and how to read it; reading happens in a thread, once there is room."""
+
+    sha256: str
+    size_bytes: int
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """核验结论: the report, and what the licence says of itself."""
+
+    report: Report
+    facts: LicenceFacts
+
+
+def content_of(content: bytes) -> Content:
+    """Bytes in hand."""
+    return Content(hashlib.sha256(content).hexdigest(), len(content), lambda: content)
+
+
+class Verifier:
+    """核验器. `snapshot` is taken anew for each question: a new generation counts from the next one on."""
+
+    def __init__(self, judge_pdf: JudgePdf | None = None, *, admitted_bytes: int = _ADMITTED_BYTES) -> None:
+        self.snapshot: TrustSnapshot = EMPTY
+        self.number = 0
+        """Of the generation in force."""
+        self._judge_pdf = judge_pdf
+        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
+        self._limit_bytes, self._admitted_bytes = admitted_bytes, 0
+        self._room = asyncio.Condition()
+        self._kept: OrderedDict[tuple[str, str, str, int], Verdict] = OrderedDict()
+        self._under_way: dict[tuple[str, str, str, int], asyncio.Task[Verdict]] = {}
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def verify(self, content: Content, policy: Policy, now: datetime) -> Verdict:
+        """The verdict for this moment. What is in the content never raises; OSError where it cannot be read."""
+        snapshot = self.snapshot
+        key = (content.sha256, policy.name, snapshot.generation, int(now.timestamp() // _BUCKET_S))
+        known = self._kept.get(key)
+        if known is not None:
+            self._kept.move_to_end(key)
+            return known
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._verify(content, Judging(snapshot, policy, now)))
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._keep(key, done))
+        return await asyncio.shield(task)  # who leaves does not take the others' verdict away
+
+    def _keep(self, key: tuple[str, str, str, int], done: asyncio.Task[Verdict]) -> None:
+        self._under_way.pop(key, None)
+        if not done.cancelled() and done.exception() is None:
+            self._kept[key] = done.result()
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+
+    async def _verify(self, content: Content, judging: Judging) -> Verdict:
+        size = min(content.size_bytes, self._limit_bytes)
+        async with self._room:
+            await self._room.wait_for(lambda: self._admitted_bytes + size <= self._limit_bytes)
+            self._admitted_bytes += size
+        try:
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._threads, _judge, content, judging, self._judge_pdf is not None)
+            if isinstance(found, Verdict):
+                return found
+            assert self._judge_pdf is not None  # noqa: S101 - else the thread had judged it
+            return _verdict(found, await self._judge_pdf(found, judging), judging)
+        finally:
+            async with self._room:
+                self._admitted_bytes -= size
+                self._room.notify_all()
+
+
+def _judge(content: Content, judging: Judging, pdf_elsewhere: bool) -> Verdict | bytes:  # noqa: FBT001 - of this file
+    """In a thread: the verdict, or the bytes of what is to be judged elsewhere."""
+    raw = content.read()
+    if pdf_elsewhere and sniff(raw) is LicenceFormat.PDF and len(raw) <= judging.policy.max_bytes:
+        return raw
+    return _verdict(raw, judge(raw, judging), judging)
+
+
+def _verdict(raw: bytes, judged: Judged, judging: Judging) -> Verdict:
+    return Verdict(report(raw, judged, judging), licence_facts(judged.facts))
