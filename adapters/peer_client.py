@@ -175,6 +175,7 @@ class PeerClient:
         target = f"{path}?{urlencode(query, quote_via=quote, safe='')}" if query else path
         headers = {
             "Content-Digest": http_signature.content_digest(content.sha256),
+            http_signature.FROM: context.city,
             http_signature.TO: self._city,
             http_signature.VERSION: self._version or VERSIONS[-1],
         }

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     """Signing keys; absent = data_dir/keys. Replicas share one folder."""
     pdf_font: Path | None = None
     """A TrueType font (.ttf or .ttc) put into the PDF of packets; absent = the reader's own Chinese font."""
+    licence_sources_dir: Path | None = None
+    """证照来源: one YAML file for each office that hands out licences; absent = seeds_dir/licence_sources."""
+    licence_reuse_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    """How long a passed check may stand in for one that a missing list leaves open."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     node: str | None = None
@@ -79,7 +83,9 @@ class Settings(BaseSettings):
     log_json: bool | None = None
     """Absent: JSON unless stderr is a terminal."""
 
-    @field_validator("database_url", "keys_dir", "profiles_dir", "pdf_font", "reconcile_at", mode="before")
+    @field_validator(
+        "database_url", "keys_dir", "profiles_dir", "pdf_font", "reconcile_at", "licence_sources_dir", mode="before"
+    )
     @classmethod
     def _empty_is_absent(cls, value: object) -> object:
         return None if value == "" else value
@@ -88,6 +94,11 @@ class Settings(BaseSettings):
     def profiles(self) -> Path:
         """Where city profiles are."""
         return self.profiles_dir or self.seeds_dir / "cities"
+
+    @property
+    def licence_sources(self) -> Path:
+        """Where the offices that hand out licences are described."""
+        return self.licence_sources_dir or self.seeds_dir / "licence_sources"
 
     @property
     def keys(self) -> Path:

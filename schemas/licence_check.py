@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from schemas.identifiers import CaseNumber, CatalogCode, DivisionCode, LicenceIdentifier
 from schemas.licence import LicenceTypeCode
 from schemas.model import Model, Moment, ShortText
-from schemas.verification import Evidence, Indication, Report
+from schemas.verification import Evidence, Report
 
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_~.\-]+$", max_length=200_000)]
 """令牌: a compact JWS or an SD-JWT."""
@@ -145,14 +145,3 @@ class Verification(Model):
     """沿用: the report is that of this earlier check."""
     earlier: PriorCheck | None = None
     """The newest check before that passed the same bytes."""
-
-    @property
-    def indication(self) -> Indication:
-        """The report's."""
-        return self.report.indication
-
-
-class Verifications(Model):
-    """核验结果列表, in the order of the request."""
-
-    data: tuple[Verification, ...]

@@ -1,7 +1,7 @@
 """架构规则: what import-linter cannot say.
 
-`python -m tests.test_architecture` writes docs/openapi.json, docs/peer-openapi.json and the published models of schemas/json/ anew; the
-difference belongs into the same change.
+`python -m tests.test_architecture` writes docs/openapi.json, docs/peer-openapi.json and the published models of
+schemas/json/ anew; the difference belongs into the same change.
 """
 
 import ast

@@ -1,8 +1,9 @@
 """HTTP报文签名: signatures between gateways by RFC 9421 (ecdsa-p256-sha256) over digests by RFC 9530 (sha-256).
 
-A request covers method, path, query, body digest, the city it is meant for and the protocol's version; a response
-covers its status, its digest and the signature of the request it answers. Host name and scheme are left out: a proxy
-that ends TLS changes both, and `tongban-to` says better than a host name whom a request is meant for.
+A request covers method, path, query, body digest, both cities and the protocol's version; a response covers its
+status, its digest and the signature of the request it answers. Host name and scheme are left out: a proxy that ends
+TLS changes both, and `tongban-to` says better than a host name whom a request is meant for. `tongban-from` says whose
+keys to look among: nobody can get in the way of a peer by listing its key as his own.
 
 One fixed form, written by hand: a message has exactly one signature, its list names fields and the derived components
 above, its parameters are whole numbers and strings without escapes, in any order. A general library takes four times
@@ -32,8 +33,8 @@ TAG = "tongban-peer"
 ALGORITHM = "ecdsa-p256-sha256"
 LIFE_S = 300
 """How long a request is good for, at most."""
-TO, VERSION = "Tongban-To", "Tongban-Version"
-_REQUEST = ("@method", "@path", "@query", "content-digest", "tongban-to", "tongban-version")
+FROM, TO, VERSION = "Tongban-From", "Tongban-To", "Tongban-Version"
+_REQUEST = ("@method", "@path", "@query", "content-digest", "tongban-from", "tongban-to", "tongban-version")
 _RESPONSE = ("@status", "content-digest")
 _ALSO_COVERED = ("content-type", "idempotent-replayed")
 """Where they are there."""
@@ -141,17 +142,11 @@ def _signature(
     return {"Signature-Input": f"{LABEL}={parameters}", "Signature": f"{LABEL}=:{signature}:"}
 
 
-def verify_request(
-    request: Request, find_key: FindKey, *, now: datetime, tolerance_s: Callable[[str], int]
-) -> Verified:
-    """Check all but the body, and whether the nonce is new. Unauthenticated says what is wrong.
-
-    `tolerance_s` tells how far the clock of a key's owner may be from ours.
-    """
+def verify_request(request: Request, find_key: FindKey, *, now: datetime, tolerance_s: int) -> Verified:
+    """Check all but the body, and whether the nonce is new. Unauthenticated says what is wrong."""
     read = _verified(request.values(), _REQUEST, find_key)
     kid, nonce = str(read.parameters["keyid"]), read.parameters.get("nonce")
-    allowed_s = tolerance_s(kid)
-    created, expires = _created(read.parameters, now, allowed_s), read.parameters.get("expires")
+    created, expires = _created(read.parameters, now, tolerance_s), read.parameters.get("expires")
     if not isinstance(nonce, str) or len(nonce) not in _NONCE_LENGTH:
         raise Unauthenticated("The signature needs a nonce of 16 to 128 characters.", "签名须含16至128个字符的随机数。")
     if not isinstance(expires, int) or not created < expires <= created + LIFE_S:
@@ -160,7 +155,7 @@ def verify_request(
             f"签名须有截止时间（expires），且在生成后 {LIFE_S} 秒以内。",
         )
     if now.timestamp() > expires:
-        raise _stale(allowed_s)
+        raise _stale(tolerance_s)
     ends = datetime.fromtimestamp(expires + 1, UTC)
     return Verified(kid, read.label, nonce, ends, signed_sha256(request.headers))
 

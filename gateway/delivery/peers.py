@@ -74,21 +74,20 @@ class Peers:
         assert self.context.signer is not None  # noqa: S101 - a gateway that serves has keys
         return self.context.signer()
 
+    def tolerance_s(self, city: str) -> int:
+        """How far this peer's clock may be from ours; 0 for a city that is none, whose key is not found anyway."""
+        operations = self.profiles[city].peer_gateway if city in self.profiles else None
+        return 0 if operations is None else operations.tolerance_s
+
     def brings_files(self, city: str) -> bool:
         """Whether the peer brings its result files, because it cannot be asked for them."""
         operations = self.profiles[city].peer_gateway
         return operations is not None and operations.delivery is Delivery.LEFT
 
     def find_key(self, city: str, kid: str) -> ec.EllipticCurvePublicKey | None:
-        """A key of one peer's; None where it has none of this name, or its keys cannot be read here."""
-        return self._find(city, kid)
-
-    def of_key(self, kid: str) -> tuple[str, ec.EllipticCurvePublicKey] | None:
-        """The city whose key this is, and the key; None for a key nobody, or more than one city, has."""
-        found = [(city, key) for city in self._keys if (key := self._find(city, kid)) is not None]
-        return found[0] if len(found) == 1 else None
-
-    def _find(self, city: str, kid: str) -> ec.EllipticCurvePublicKey | None:
+        """A key of this city's; None where it is no peer, has none of this name, or its keys cannot be read here."""
+        if city not in self._keys:
+            return None
         try:
             key = self._keys[city].find(kid)
         except (KeyError, UnusableKeys) as error:

@@ -19,7 +19,7 @@ def evidence_grade(indication: Indication, origin: Origin) -> EvidenceGrade:
     return EvidenceGrade.COMPARED if origin is Origin.COMPARED else EvidenceGrade.PROMISED
 
 
-def may_stand_in(prior: Report, passed_at: datetime, new: Report, now: datetime, valid_days: int) -> bool:
+def may_stand_in(prior: Report, new: Report, now: datetime, valid_days: int) -> bool:
     """沿用: whether an earlier pass of the same bytes may stand in for a check that cannot be finished now.
 
     Only for what a list that is not at hand leaves open: never for a failure, and never beyond its validity.
@@ -30,5 +30,5 @@ def may_stand_in(prior: Report, passed_at: datetime, new: Report, now: datetime,
         and prior.indication is Indication.TOTAL_PASSED
         and prior.sha256 == new.sha256
         and prior.policy == new.policy
-        and now - passed_at <= timedelta(days=valid_days)
+        and now - prior.at <= timedelta(days=valid_days)
     )

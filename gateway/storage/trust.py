@@ -36,8 +36,8 @@ class GenerationRow:
 
 
 def _row(row: Row) -> GenerationRow:
-    *rest, body = row
-    return GenerationRow(*rest, unpack(body))
+    number_, name, created_at_ms, created_by, note, body = row
+    return GenerationRow(number_, name, created_at_ms, created_by, note, unpack(body))
 
 
 async def number(db: Database | Transaction) -> int:

@@ -44,8 +44,7 @@ class VerificationRow:
 
 
 def _row(row: Row) -> VerificationRow:
-    *rest, body = row
-    return VerificationRow(*rest, unpack(body))
+    return VerificationRow(**dict(zip(_FIELDS, (*row[:-1], unpack(row[-1])), strict=True)))
 
 
 async def commit(db: Database, rows: Sequence[VerificationRow]) -> list[bool]:

@@ -13,7 +13,8 @@ from pydantic import model_validator
 
 from gateway.domain.access import Principal, not_found
 from gateway.domain.lifecycle import Stage
-from gateway.domain.reconciliation import Act, CityWays, Kind, possible
+from gateway.domain.reconciliation import Kind
+from gateway.domain.reconciliation_acts import Act, CityWays, possible
 from gateway.storage import cases, compared_cases, follow_ups, outbox, reconciliation
 from gateway.storage.database import Transaction
 from gateway.storage.outbox import Entry

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from adapters.contract import Adapter
 from adapters.profile import CityProfile, Transport
 from gateway.domain.lifecycle import Stage
-from gateway.domain.reconciliation import Act, CityWays, Difference, Kind, suggest
+from gateway.domain.reconciliation import Difference, Kind
+from gateway.domain.reconciliation_acts import Act, CityWays, suggest
 from gateway.storage import reconciliation
 from gateway.storage.compared_cases import ComparedCase
 from gateway.storage.database import Database, Transaction

@@ -6,7 +6,8 @@ from typing import Any
 
 from adapters.contract import Adapter
 from gateway.domain.lifecycle import Stage
-from gateway.domain.reconciliation import Kind, possible
+from gateway.domain.reconciliation import Kind
+from gateway.domain.reconciliation_acts import possible
 from gateway.evidence.chain import timestamp
 from gateway.storage import compared_cases, reconciliation
 from gateway.storage.database import Database

@@ -25,6 +25,8 @@ _ADMITTED_BYTES = 64 * 1024**2
 _KEPT = 2048
 _BUCKET_S = 10
 """Verdicts asked for within so many seconds are one."""
+Key = tuple[str, str, str, int]
+"""Digest, policy, generation and time bucket."""
 JudgePdf = Callable[[bytes, Judging], Awaitable[Judged]]
 
 
@@ -61,8 +63,8 @@ class Verifier:
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
         self._limit_bytes, self._admitted_bytes = admitted_bytes, 0
         self._room = asyncio.Condition()
-        self._kept: OrderedDict[tuple[str, str, str, int], Verdict] = OrderedDict()
-        self._under_way: dict[tuple[str, str, str, int], asyncio.Task[Verdict]] = {}
+        self._kept: OrderedDict[Key, Verdict] = OrderedDict()
+        self._under_way: dict[Key, asyncio.Future[Verdict | None]] = {}
 
     def close(self) -> None:
         """End the threads."""
@@ -76,19 +78,26 @@ class Verifier:
         if known is not None:
             self._kept.move_to_end(key)
             return known
-        task = self._under_way.get(key)
-        if task is None:
-            task = asyncio.create_task(self._verify(content, Judging(snapshot, policy, now)))
-            self._under_way[key] = task
-            task.add_done_callback(lambda done: self._keep(key, done))
-        return await asyncio.shield(task)  # who leaves does not take the others' verdict away
+        while (waiting := self._under_way.get(key)) is not None:
+            verdict = await asyncio.shield(waiting)
+            if verdict is not None:
+                return verdict
+        return await self._first(key, content, Judging(snapshot, policy, now))
 
-    def _keep(self, key: tuple[str, str, str, int], done: asyncio.Task[Verdict]) -> None:
-        self._under_way.pop(key, None)
-        if not done.cancelled() and done.exception() is None:
-            self._kept[key] = done.result()
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+    async def _first(self, key: Key, content: Content, judging: Judging) -> Verdict:
+        """Verify for everybody who asks meanwhile; None tells them that it came to nothing and is theirs to do."""
+        waiting: asyncio.Future[Verdict | None] = asyncio.get_running_loop().create_future()
+        self._under_way[key] = waiting
+        verdict = None
+        try:
+            verdict = await self._verify(content, judging)
+        finally:
+            del self._under_way[key]
+            waiting.set_result(verdict)
+        self._kept[key] = verdict
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return verdict
 
     async def _verify(self, content: Content, judging: Judging) -> Verdict:
         size = min(content.size_bytes, self._limit_bytes)
@@ -108,7 +117,7 @@ class Verifier:
                 self._room.notify_all()
 
 
-def _judge(content: Content, judging: Judging, pdf_elsewhere: bool) -> Verdict | bytes:  # noqa: FBT001 - of this file
+def _judge(content: Content, judging: Judging, pdf_elsewhere: bool) -> Verdict | bytes:
     """In a thread: the verdict, or the bytes of what is to be judged elsewhere."""
     raw = content.read()
     if pdf_elsewhere and sniff(raw) is LicenceFormat.PDF and len(raw) <= judging.policy.max_bytes:

@@ -1,15 +1,13 @@
 """对等身份: which peer signed a request, that it is meant for us, new, and whole. Nothing else lets a peer in."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.peer_words import VERSIONS
 from adapters.signing import http_signature
 from adapters.signing.http_signature import Request, Verified, body_differs
-from gateway.delivery.peers import Peers
 from gateway.evidence.chain import milliseconds
 from gateway.storage.peers import Nonce
 from gateway.web.endpoint import APPLICATION_ID
@@ -31,26 +29,6 @@ class Caller:
 PEER = web.RequestKey("PEER", Caller)
 
 
-@dataclass(slots=True)
-class _Finder:
-    """Notes whose key it found."""
-
-    peers: Peers
-    cities: dict[str, str] = field(default_factory=dict)
-
-    def key(self, kid: str) -> ec.EllipticCurvePublicKey | None:
-        found = self.peers.of_key(kid)
-        if found is None:
-            return None
-        self.cities[kid] = found[0]
-        return found[1]
-
-    def tolerance_s(self, kid: str) -> int:
-        operations = self.peers.profiles[self.cities[kid]].peer_gateway
-        assert operations is not None  # noqa: S101 - peers have one
-        return operations.tolerance_s
-
-
 def as_signed(request: web.Request) -> Request:
     """The request as its signature sees it: the target as it stood on the wire."""
     return Request(request.method, request.raw_path, request.headers)
@@ -65,9 +43,13 @@ async def authenticate_peer(request: web.Request, services: Services) -> str:
             f"本网关支持的对等协议版本为 {'、'.join(VERSIONS)}。",
             versions=list(VERSIONS),
         )
-    finder, moment = _Finder(services.peers), now()
-    verified = http_signature.verify_request(as_signed(request), finder.key, now=moment, tolerance_s=finder.tolerance_s)
-    city = finder.cities[verified.kid]
+    city = request.headers.get(http_signature.FROM, "")
+    verified = http_signature.verify_request(
+        as_signed(request),
+        lambda kid: services.peers.find_key(city, kid),
+        now=now(),
+        tolerance_s=services.peers.tolerance_s(city),
+    )
     if request.headers.get(http_signature.TO) != services.settings.city:
         raise Unauthenticated(
             f"The request is meant for another city's gateway; this is that of {services.settings.city}.",

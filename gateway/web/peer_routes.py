@@ -199,13 +199,13 @@ _DESCRIPTION = """\
 同类网关之间的协议（版本 1）。Gateways of this kind speak this to each other; another implementation needs nothing else.
 
 Every request and every answer to a request whose signature holds is signed by RFC 9421 with ecdsa-p256-sha256, tag
-`tongban-peer`. A request covers `@method`, `@path`, `@query`, `content-digest`, `tongban-to`, `tongban-version`, and
-`content-type` where there is a body; its parameters are `created`, `expires` (at most 300 s later), `nonce` (16 to 128
-characters, never used twice) and `keyid`. An answer covers `@status`, `content-digest`,
-`"signature";req;key="<label of the request's signature>"`, and `content-type` and `idempotent-replayed` where they are
-there; its parameters are `created` and `keyid`. Content-Digest is RFC 9530 with sha-256, also of an empty body. Host
-name and scheme are not covered: proxies change them. Keys are those at /.well-known/jwks.json, exchanged and compared
-beforehand.
+`tongban-peer`; a message has exactly one signature. A request covers `@method`, `@path`, `@query`, `content-digest`,
+`tongban-from`, `tongban-to`, `tongban-version`, and `content-type` where there is a body; its parameters are `created`,
+`expires` (at most 300 s later), `nonce` (16 to 128 characters, never used twice) and `keyid`. An answer covers
+`@status`, `content-digest`, `"signature";req;key="<label of the request's signature>"`, and `content-type` and
+`idempotent-replayed` where they are there; its parameters are `created` and `keyid`. Further fields may be covered, no
+other derived component. Content-Digest is RFC 9530 with sha-256, also of an empty body. Host name and scheme are not
+covered: proxies change them. Keys are those at /.well-known/jwks.json, exchanged and compared beforehand.
 
 A receipt is a compact JWS (ES256, typ `tongban-receipt+jws`) over iss (the deciding city), sub (application_id),
 body_sha256, caller (`<collecting city>:gateway`), iat. body_sha256 is SHA-256 over the message's `application` in the
@@ -213,6 +213,7 @@ canonical form of RFC 8785, whole numbers with all their digits. The same messag
 `Idempotent-Replayed: true`.
 """
 _HEADERS = {
+    "Tongban-From": "Division code of the caller's city: its keys are looked among.",
     "Tongban-To": "Division code of the city the request is meant for.",
     "Tongban-Version": "Version of the protocol: 1.",
     "Content-Digest": "RFC 9530, sha-256.",

@@ -5,6 +5,7 @@ from gateway.usecases.work_inbound import InboundStep
 from gateway.usecases.work_manual import ManualStep
 from gateway.web import health
 from gateway.web.api import applications, callbacks, catalogue, files, follow_ups, items, manual, operations
+from gateway.web.licence_routes import LICENCES
 from gateway.web.openapi import Route
 from gateway.web.reconciliation_routes import RECONCILIATION
 from schemas.application import Application, StoredFile, Submitted
@@ -363,6 +364,7 @@ ROUTES: tuple[Route, ...] = (
         query=_PAGES,
     ),
     *RECONCILIATION,
+    *LICENCES,
     Route("GET", "/livez", "health.live", health.live, "存活: the process runs.", "运维 operations", secured=False),
     Route("GET", "/readyz", "health.ready", health.ready, "就绪: it can take work.", "运维 operations", secured=False),
     Route(

@@ -65,6 +65,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             lease=lease,
         )
         stack.callback(services.close_signer)
+        stack.push_async_callback(services.licences.close)
         await build_delivery(services)
         services.peers = Peers(settings.city, profiles, context, services.peer_tools())
         services.fetchers = message_fetchers(adapters, services.peers)

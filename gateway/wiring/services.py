@@ -38,6 +38,7 @@ from gateway.usecases.parsing import parse
 from gateway.usecases.tell_progress import told_report
 from gateway.usecases.window_warnings import WindowWarnings
 from gateway.wiring.clock import new_id, now, now_ms
+from gateway.wiring.licences import Licences
 from schemas.application import Application
 from schemas.message import MessageKind, OutboundMessage
 
@@ -70,6 +71,7 @@ class Services:
     peers: Peers = field(init=False)
     fetchers: list[MessageFetcher] = field(init=False)
     reconciler: Reconciler = field(init=False)
+    licences: Licences = field(init=False)
     ready: bool = False
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class Services:
         self.intakes = GroupCommit(self._commit_intakes)
         self.completions = GroupCommit(lambda units: complete_delivery.commit_completions(self.db, units))
         self.starts = GroupCommit(lambda units: outbox.commit_starts(self.db, units))
+        self.licences = Licences(self.db, self.store, self.settings)
         self.signer = ReceiptSigner(self.ring, self.settings.city, own_process=self.settings.signing_process)
 
     async def _commit_intakes(self, units: Sequence[intake.Intake]) -> list[intake.Taken | Exception]:
@@ -181,13 +184,14 @@ class Services:
             self.ring = ring
             self.signer = ReceiptSigner(ring, self.settings.city, own_process=self.settings.signing_process)
             log.info("keys.rotated", kid=ring.kid)
+        await self.licences.refresh()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Everything in the background, until `stop`; whatever is in flight finishes within the grace time."""
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             # PostgreSQL takes two groups at once, so that one is prepared while the other is written
-            groups = (self.intakes, self.completions, self.starts, self.peers.nonces)
+            groups = (self.intakes, self.completions, self.starts, self.peers.nonces, self.licences.commits)
             for commits in groups * (1 if self.db.name == "sqlite" else 2):
                 group.create_task(commits.run(), name="group-commit")
             if isinstance(self.db, SqliteDatabase):

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,15 +15,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.contract import CallbackRequest
+from adapters.normalization.dialect_file import load_dialects
 from adapters.peer_keys import UnusableKeys, read_keys
 from adapters.peer_words import body_sha256, canonical_application
-from adapters.profile import CityProfile
+from adapters.profile import CityProfile, load_profile
+from adapters.profile_check import check_examples
 from schemas.errors import (
     Internal,
     NotFound,
     PartnerProtocol,
 )
 from schemas.message import ProgressReport, RemoteFile, Step
+from tests.adapters.cities import ROOT, profile_path
 from tests.adapters.follow_ups import supplement_to, withdrawal_of
 from tests.adapters.messages import MemoryFiles, message_to
 from tests.adapters.scripted_peer import (
@@ -264,3 +268,13 @@ def test_whole_numbers_keep_their_digits() -> None:
     for wrong in (b"{", b"[]", b"{}", b"null"):
         with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
             canonical_application(wrong)
+
+
+def test_the_profile_in_the_guide_is_whole(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "adding-a-city" / "peer_gateway.md").read_text("utf-8")
+    path = tmp_path / "cities" / "350600.yaml"
+    path.parent.mkdir()
+    path.write_text(guide.split("```yaml\n")[1].split("```")[0], "utf-8")
+    profile = load_profile(path, bases=load_dialects(ROOT / "seeds" / "dialects"))
+    assert profile.peer_gateway == load_profile(profile_path(CITY)).peer_gateway
+    assert check_examples(profile) == []

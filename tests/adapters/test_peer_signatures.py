@@ -42,7 +42,11 @@ RFC9421_HEADERS = {
 
 
 def headers_of(body: bytes = BODY, /, **more: str) -> dict[str, str]:
-    named = {"Content-Digest": ours.content_digest(hashlib.sha256(body).digest()), "Tongban-To": "350600"}
+    named = {
+        "Content-Digest": ours.content_digest(hashlib.sha256(body).digest()),
+        "Tongban-To": "350600",
+        "Tongban-From": "445200",
+    }
     return named | {"Tongban-Version": "1", "Content-Type": "application/json"} | more
 
 
@@ -58,7 +62,7 @@ def find(kid: str) -> ec.EllipticCurvePublicKey | None:
 
 
 def verify(request: Request, *, now: datetime = NOW) -> Verified:
-    return ours.verify_request(request, find, now=now, tolerance_s=lambda _: 300)
+    return ours.verify_request(request, find, now=now, tolerance_s=300)
 
 
 def lower(request: Request) -> theirs.Request:
@@ -110,7 +114,16 @@ class _Ours(HTTPSignatureKeyResolver):
         return KEY.private
 
 
-COVERED = ("@method", "@path", "@query", "content-digest", "tongban-to", "tongban-version", "content-type")
+COVERED = (
+    "@method",
+    "@path",
+    "@query",
+    "content-digest",
+    "tongban-from",
+    "tongban-to",
+    "tongban-version",
+    "content-type",
+)
 
 
 @dataclass
@@ -183,7 +196,7 @@ def test_we_verify_what_a_general_implementation_signs(order: list[str], label: 
 def test_a_request_is_what_the_page_says() -> None:
     request = signed()
     created = int(NOW.timestamp())
-    listed = '"@method" "@path" "@query" "content-digest" "tongban-to" "tongban-version" "content-type"'
+    listed = '"@method" "@path" "@query" "content-digest" "tongban-from" "tongban-to" "tongban-version" "content-type"'
     wanted = f'({listed});created={created};keyid="{KEY.kid}";alg="ecdsa-p256-sha256";expires={created + 300}'
     named = dict(request.headers.items())
     assert named["Signature-Input"] == f'tongban={wanted};nonce="{NONCE}";tag="tongban-peer"'
@@ -194,6 +207,7 @@ def test_a_request_is_what_the_page_says() -> None:
             '"@path": /v1/peer/applications',
             '"@query": ?a=1&b=%E9%99%88',
             f'"content-digest": sha-256=:{digest}:',
+            '"tongban-from": 445200',
             '"tongban-to": 350600',
             '"tongban-version": 1',
             '"content-type": application/json',
@@ -248,6 +262,7 @@ CHANGES: dict[str, Any] = {
     "query dropped": lambda r: replace(r, target=r.target.partition("?")[0]),
     "digest": lambda r: changed(r, **{"Content-Digest": ours.content_digest(hashlib.sha256(b"x").digest())}),
     "city": lambda r: changed(r, **{"Tongban-To": "441300"}),
+    "sender": lambda r: changed(r, **{"Tongban-From": "441300"}),
     "version": lambda r: changed(r, **{"Tongban-Version": "2"}),
     "type": lambda r: changed(r, **{"Content-Type": "text/plain"}),
     "no digest": lambda r: without(r, "Content-Digest"),
@@ -293,7 +308,7 @@ def test_other_keys_and_times_are_refused() -> None:
             verify(signed(), now=NOW + timedelta(seconds=late_s))
         assert caught.value.facts == {"tolerance_s": 300}
     with pytest.raises(Unauthenticated):  # the right name, the wrong key
-        ours.verify_request(signed(), lambda _: OTHER.private.public_key(), now=NOW, tolerance_s=lambda _: 300)
+        ours.verify_request(signed(), lambda _: OTHER.private.public_key(), now=NOW, tolerance_s=300)
 
 
 @pytest.mark.parametrize(
@@ -311,6 +326,7 @@ def test_other_keys_and_times_are_refused() -> None:
         ('"@query" ', ""),
         ('"content-digest" ', ""),
         ('"tongban-to" ', ""),
+        ('"tongban-from" ', ""),
         (' "content-type"', ""),
     ],
 )
@@ -375,7 +391,7 @@ def test_whatever_is_in_the_headers_is_refused_and_nothing_else(given_input: str
 @given(st.data())
 def test_a_single_changed_character_is_refused(data: st.DataObject) -> None:
     request = signed()
-    name = data.draw(st.sampled_from(["Signature-Input", "Signature", "Content-Digest", "Tongban-To"]))
+    name = data.draw(st.sampled_from(["Signature-Input", "Signature", "Content-Digest", "Tongban-To", "Tongban-From"]))
     value = dict(request.headers.items())[name]
     place = data.draw(st.integers(0, len(value) - 1))
     other = data.draw(st.characters(min_codepoint=33, max_codepoint=126).filter(lambda c: c != value[place]))

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from gateway.domain.case_history import PastEvent, history
 from gateway.domain.lifecycle import ENDED, Stage
 from gateway.domain.reconciliation import (
-    Act,
-    CityWays,
     Compared,
     Difference,
     History,
@@ -21,9 +19,8 @@ from gateway.domain.reconciliation import (
     compare,
     local_differences,
     odd_states,
-    possible,
-    suggest,
 )
+from gateway.domain.reconciliation_acts import Act, CityWays, possible, suggest
 from gateway.domain.reconciliation_digest import LISTED, compared
 from schemas.message import ListedCase, Outcome, Step
 

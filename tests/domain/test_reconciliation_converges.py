@@ -7,7 +7,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.lifecycle import Stage
-from gateway.domain.reconciliation import Act
+from gateway.domain.reconciliation_acts import Act
 from tests.domain.two_gateways import Fate, TwoGateways
 
 ACTS = frozenset({Act.RESEND, Act.QUERY, Act.SETTLE})

@@ -14,8 +14,6 @@ from uuid import UUID
 from gateway.domain.folding import Fact, Folded, fold
 from gateway.domain.lifecycle import ENDED, TRANSITIONS, Stage
 from gateway.domain.reconciliation import (
-    Act,
-    CityWays,
     Difference,
     History,
     Kind,
@@ -24,8 +22,8 @@ from gateway.domain.reconciliation import (
     compare,
     local_differences,
     odd_states,
-    suggest,
 )
+from gateway.domain.reconciliation_acts import Act, CityWays, suggest
 from gateway.domain.reconciliation_digest import LISTED, bucket_of, differing, digest, state_word
 from schemas.message import ListedCase, Outcome, Step
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 TAG = "tongban-peer"
 LIFE_S = 300
-WANTED = frozenset({"@method", "@path", "@query", "content-digest", "tongban-to", "tongban-version"})
+WANTED = frozenset({"@method", "@path", "@query", "content-digest", "tongban-from", "tongban-to", "tongban-version"})
 _INPUT = re.compile(r'^([a-z*][a-z0-9_.*-]*)=(\(([^()]*)\)((?:;[a-z]+=(?:"[^"\\]*"|[0-9]+))*))$')
 _PARAMETER = re.compile(r';([a-z]+)=("[^"\\]*"|[0-9]+)')
 _ES256 = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)

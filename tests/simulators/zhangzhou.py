@@ -100,8 +100,8 @@ class Zhangzhou(RestCity):
         """Raises Objection."""
         self._read_keys()
         _, nonce = check_request(asked, self._keys, now=self.clock())
-        if asked.headers["tongban-to"] != CITY:
-            raise Objection("不是发给本市的")
+        if (asked.headers["tongban-from"], asked.headers["tongban-to"]) != (PARTNER, CITY):
+            raise Objection("不是约定的双方")
         if nonce in self._nonces:
             raise Objection("nonce 重复使用")
         self._nonces.add(nonce)
@@ -117,9 +117,10 @@ class Zhangzhou(RestCity):
     def _dress(self, response: web.Response, asked: Request) -> None:
         """The status a problem names, and the signature."""
         body = response.body if isinstance(response.body, bytes) else b""
-        if response.status == 200 and body.startswith(b'{"problem"'):
+        if body.startswith(b'{"problem"'):
             problem = orjson.loads(body)["problem"]
-            response.set_status(problem["status"])
+            if response.status == 200:
+                response.set_status(problem["status"])
             response.body = body = orjson.dumps(problem)
             response.content_type = "application/problem+json"
         headers = {"content-digest": digest_field(hashlib.sha256(body).digest())}
@@ -308,7 +309,7 @@ class Zhangzhou(RestCity):
 
     async def _post(self, target: str, body: bytes) -> int:
         headers = {"content-type": "application/json", "content-digest": digest_field(hashlib.sha256(body).digest())}
-        headers |= {"tongban-to": PARTNER, "tongban-version": VERSION}
+        headers |= {"tongban-from": CITY, "tongban-to": PARTNER, "tongban-version": VERSION}
         request = Request("POST", target, headers)
         headers |= sign_request(request, self._key, now=self.clock(), nonce=secrets.token_hex(16))
         async with self._session.post(self.settings.callback_url + target, data=body, headers=headers) as answer:

@@ -65,6 +65,7 @@ MESSAGE: dict[str, shapes.Rule] = {
     "item_name": shapes.SOME_TEXT,
     "project_type": frozenset({"INSTANT", "PROMISED"}),
     "received_at": MOMENT,
+    "material_names?": dict,
     "application": {
         "item_code": re.compile(r"[0-9]{12}"),
         "mode": MODES,

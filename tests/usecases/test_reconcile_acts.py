@@ -12,7 +12,7 @@ from adapters.contract import Collected
 from adapters.profile import Duplicates
 from gateway.domain.access import Principal, Role
 from gateway.domain.lifecycle import Stage
-from gateway.domain.reconciliation import Act
+from gateway.domain.reconciliation_acts import Act
 from gateway.evidence.chain import milliseconds
 from gateway.evidence.recording import record
 from gateway.storage import cases, follow_ups, outbox, reconciliation

@@ -57,7 +57,7 @@ class Peer:
         ahead_s: float = 0,
     ) -> dict[str, str]:
         headers = {"content-digest": digest_field(hashlib.sha256(body).digest()), "tongban-to": to}
-        headers["tongban-version"] = version
+        headers |= {"tongban-from": self.city, "tongban-version": version}
         if media_type is not None and body:
             headers["content-type"] = media_type
         request = Request(method, target, headers)
