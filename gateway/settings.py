@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """A TrueType font (.ttf or .ttc) put into the PDF of packets; absent = the reader's own Chinese font."""
     licence_sources_dir: Path | None = None
     """证照来源: one YAML file for each office that hands out licences; absent = seeds_dir/licence_sources."""
+    trust_refresh_s: Annotated[float, Field(ge=0)] = 6 * 3600.0
+    """How often revocation and status lists are fetched; 0 = never by itself."""
     licence_reuse_days: Annotated[int, Field(ge=0, le=3650)] = 30
     """How long a passed check may stand in for one that a missing list leaves open."""
     host: str = "127.0.0.1"

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,7 +16,8 @@ from gateway.domain.days import BEIJING
 from gateway.settings import Settings
 from gateway.storage.database import Database
 from gateway.trust.snapshot import Purpose
-from gateway.usecases import trust_store
+from gateway.usecases import refresh_revocation, trust_store
+from gateway.usecases.refresh_revocation import Refreshed
 from gateway.usecases.trust_folder import keeps_sealers, read_folder
 from gateway.usecases.trust_parts import Kind, guess_kind, read_part
 from gateway.usecases.trust_store import Change, Generation, Given
@@ -34,8 +36,8 @@ def import_(
     kind: Kind | None = None,
     purpose: tuple[Purpose, ...] = (),
     source: str = "",
-    valid_from: str | None = None,
-    valid_until: str | None = None,
+    valid: str = "/",
+    address: str | None = None,
     note: str = "",
     json: Json = False,
 ) -> int:
@@ -53,14 +55,16 @@ def import_(
         What anchors are trusted for: signer, sealer, tsa, jwt, status; repeat for several.
     source
         Where they are from, as an auditor can follow it. Needed for anchors.
-    valid_from
-        From when anchors are trusted, ISO 8601; absent = as each certificate says.
-    valid_until
-        Until when, likewise.
+    valid
+        From when and until when anchors are trusted, FROM/UNTIL in ISO 8601; an empty side = as each certificate says.
+    address
+        Of a revocation or status list: where `trust refresh` fetches it again, http:// or https://.
     note
         A word on this change.
     """
-    given = Given(purpose, _moment(valid_from), _moment(valid_until), source.strip(), fetched_at=now())
+    begins, _, ends = valid.partition("/")
+    span = _moment(begins), _moment(ends)
+    given = Given(purpose, *span, source.strip(), fetched_at=now(), address=address)
     change = _change(path, kind, given, note)
     made = asyncio.run(_with_store(lambda db: _apply(db, change)))
     _show_generation(made, json=json)
@@ -117,6 +121,23 @@ def show(generation: str, *, json: Json = False) -> int:
 
 
 @app.command
+def refresh(*, json: Json = False) -> int:
+    """更新: fetch revocation and status lists again; a running gateway does so by itself. Exit 2 if any was left."""
+
+    async def work(db: Database) -> list[Refreshed]:
+        return await refresh_revocation.refresh(db, refresh_revocation.http_get, by=getpass.getuser(), now=now)
+
+    done = asyncio.run(_with_store(work))
+    if json:
+        print_json({"data": [asdict(one) for one in done]})
+    else:
+        print_table(
+            "更新吊销信息 refresh", ("地址 address", "结果 outcome"), [(one.address, one.outcome) for one in done]
+        )
+    return 2 if any(one.outcome not in ("new", "same") for one in done) else 0
+
+
+@app.command
 def generations(*, limit: int = 20, json: Json = False) -> int:
     """代次: the changes of the store, the newest first."""
     found = asyncio.run(_with_store(lambda db: trust_store.generations(db, limit=limit)))
@@ -149,8 +170,8 @@ def _change(path: Path, kind: Kind | None, given: Given, note: str) -> Change:
     return Change([(one, given) for one in pieces], note=note)
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
+def _moment(text: str) -> datetime | None:
+    if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)

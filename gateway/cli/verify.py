@@ -12,7 +12,7 @@ from gateway.domain.days import BEIJING
 from gateway.trust.judging import Judging
 from gateway.trust.policy import DEFAULT, POLICIES
 from gateway.trust.snapshot import TrustSnapshot
-from gateway.trust.verify import verify as verify_one
+from gateway.usecases.pdf_process import PdfProcesses, verify_file
 from gateway.usecases.trust_folder import trust_folder
 from gateway.wiring import now
 from schemas.errors import Invalid
@@ -28,7 +28,7 @@ def verify(
     policy: str = DEFAULT.name,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """核验: check e-licence files (OFD) and say what holds, what does not, and why.
+    """核验: check e-licence files (OFD, PDF, JWS, SD-JWT) and say what holds, what does not, and why.
 
     Exit 0 all passed, 1 any failed, 2 any could not be decided and none failed.
 
@@ -49,9 +49,9 @@ def verify(
         raise Invalid("Name at least one file.", "请至少给出一个文件。")
     judging = _judging(trust, at, policy)
     reports: list[tuple[Path, Report]] = []
-    with Progress(console=err, transient=True) as progress:
+    with Progress(console=err, transient=True) as progress, PdfProcesses(count=1) as processes:
         for path in progress.track(files, description="核验 verifying"):
-            reports.append((path, verify_one(_read(path), judging)))
+            reports.append((path, verify_file(_read(path), judging, processes)))
     if json:
         print_json([{"file": str(path)} | report.model_dump(mode="json") for path, report in reports])
     else:

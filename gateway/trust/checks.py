@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from schemas.verification import Check, CheckStatus, Evidence, Indication, SubIndication
 
 Fact = str | int | bool | list[str] | None
+_LONGEST = 500
+"""Characters of a sentence: some name a part, and names in a file have no bounds."""
 
 
 @dataclass(slots=True)
@@ -50,14 +52,15 @@ class Ledger:
         message_zh: str,
         evidence: Evidence,
     ) -> None:
+        # not validated again: every value is of our own making, and a report has dozens
         self.checks.append(
-            Check(
+            Check.model_construct(
                 name=name,
                 step=step,
                 status=status,
                 sub_indication=sub,
                 evidence=evidence,
-                message_zh=message_zh,
+                message_zh=message_zh[:_LONGEST],
                 signature=self.signature,
             )
         )

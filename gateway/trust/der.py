@@ -67,6 +67,14 @@ def read(data: bytes) -> Node:
     return node
 
 
+def leading(data: bytes) -> tuple[bytes, bytes]:
+    """(the element at the beginning, the bytes after it): for a value that is padded to a fixed size."""
+    if len(data) > MAX_BYTES:
+        raise DerError("too large")
+    node = _element(data, 0, len(data), 0)
+    return node.der, data[node.end :]
+
+
 def sequence(node: Node, *, at_least: int = 0, at_most: int = 100_000) -> tuple[Node, ...]:
     """The parts of a SEQUENCE with so many parts."""
     parts = node.expect(SEQUENCE).children(at_most=at_most)

@@ -50,9 +50,12 @@ def check_seal(ledger: Ledger, package: Package, entry: SignatureEntry, judging:
     _check_binding(ledger, package, entry, found)
     stamped = check_stamp(ledger, found.timestamp, found.signature, judging)
     use = time_of(ledger, found.claimed_time, stamped, judging)
-    _check_maker(ledger, package, entry, found.seal, judging, use)
-    _check_holder(ledger, found.seal, signer)
-    _check_span(ledger, found.seal, use)
+    maker = check_seal_value(ledger, found.seal)
+    if maker is not None:
+        _check_seal_file(ledger, package, entry, found.seal)
+        check_maker(ledger, maker, found.seal, judging, use)
+    check_holder(ledger, found.seal, signer)
+    check_span(ledger, found.seal, use)
     check_chain(ledger, signer, judging, Purpose.SIGNER, Use(use.at, use.proved, 9))
     return Signed(found.version, signer.subject_text, use.at, use.proved)
 
@@ -106,15 +109,14 @@ def _check_binding(ledger: Ledger, package: Package, entry: SignatureEntry, foun
         ledger.failed("property", Sub.PROPERTY_MISMATCH, "签章是为文件的另一位置所作，被搬移过。", step=5, **told)
 
 
-def _check_maker(
-    ledger: Ledger, package: Package, entry: SignatureEntry, seal: Seal, judging: Judging, use: Use
-) -> None:
+def check_seal_value(ledger: Ledger, seal: Seal) -> Certificate | None:
+    """The maker of a seal, after its signature was looked at; None where its certificate cannot be read."""
     try:
         maker = certificate(seal.maker)
     except CertificateError as error:
         text = "印章中的制章者证书无法识别。"
         ledger.failed("seal_value", Sub.FORMAT_FAILURE, text, step=7, reason=str(error))
-        return
+        return None
     raw = maker.key.kind == "sm2" and len(seal.signature) == 64
     if raw:
         ledger.dialect("raw_seal_value")
@@ -122,7 +124,11 @@ def _check_maker(
         ledger.passed("seal_value", "印章与制章者的签名相符。", step=7, seal=seal.name, identifier=seal.identifier)
     else:
         ledger.failed("seal_value", Sub.SEAL_SIG_FAILURE, "印章内容被改动过，与制章者的签名不符。", step=7)
-    _check_seal_file(ledger, package, entry, seal)
+    return maker
+
+
+def check_maker(ledger: Ledger, maker: Certificate, seal: Seal, judging: Judging, use: Use) -> None:
+    """Whether the maker could make this seal, and is one of those who may."""
     check_chain(ledger, maker, judging, Purpose.SEALER, Use(seal.created, use.proved, 7))
     sealers = judging.snapshot.sealers
     if sealers is None:
@@ -144,7 +150,8 @@ def _check_seal_file(ledger: Ledger, package: Package, entry: SignatureEntry, se
         ledger.passed("seal_file", "文件中的印章就是签章所用的印章。", step=7)
 
 
-def _check_holder(ledger: Ledger, seal: Seal, signer: Certificate) -> None:
+def check_holder(ledger: Ledger, seal: Seal, signer: Certificate) -> None:
+    """Whether the signer is one of those for whom the seal was made."""
     if signer.der in seal.signers or sm3(signer.der) in seal.signer_digests:
         ledger.passed("signer_in_seal", "签章人有权使用这枚印章。", step=8)
     else:
@@ -153,7 +160,8 @@ def _check_holder(ledger: Ledger, seal: Seal, signer: Certificate) -> None:
         )
 
 
-def _check_span(ledger: Ledger, seal: Seal, use: Use) -> None:
+def check_span(ledger: Ledger, seal: Seal, use: Use) -> None:
+    """Whether the seal was valid when it was put under the document."""
     span: dict[str, Fact] = {
         "from": seal.valid_from.isoformat(),
         "until": seal.valid_until.isoformat(),

@@ -12,6 +12,7 @@ from gateway.trust.der import DerError, Node
 
 SIGNED = frozenset({"1.2.156.10197.6.1.4.2.2", "1.2.840.113549.1.7.2"})
 _CONTENT_TYPE, _DIGEST, _TIME = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.5"
+_STAMP, _CERTIFICATE_1, _CERTIFICATE_2 = (f"1.2.840.113549.1.9.16.2.{last}" for last in (14, 12, 47))
 _DATA = frozenset({"1.2.156.10197.6.1.4.2.1", "1.2.840.113549.1.7.1"})
 """Plain data in either family of numbers."""
 DIGESTS = {
@@ -21,6 +22,18 @@ DIGESTS = {
     "2.16.840.1.101.3.4.2.3": "sha512",
     "1.3.14.3.2.26": "sha1",
 }
+_RSA, _EC = "1.2.840.113549.1.1.1", "1.2.840.10045.2.1"
+_COMBINED = {
+    (_RSA, "sha1"): "1.2.840.113549.1.1.5",
+    (_RSA, "sha256"): "1.2.840.113549.1.1.11",
+    (_RSA, "sha384"): "1.2.840.113549.1.1.12",
+    (_RSA, "sha512"): "1.2.840.113549.1.1.13",
+    (_RSA, "sm3"): "1.2.156.10197.1.504",
+    (_EC, "sha256"): "1.2.840.10045.4.3.2",
+    (_EC, "sha384"): "1.2.840.10045.4.3.3",
+    (_EC, "sha512"): "1.2.840.10045.4.3.4",
+}
+"""A signer that names only the kind of its key signs the digest named beside it (RFC 3370 §3.2)."""
 _MOST_CERTIFICATES = 32
 
 
@@ -42,6 +55,10 @@ class SignedData:
     """As they are signed: the DER of a SET OF."""
     message_digest: bytes | None
     signing_time: datetime | None
+    certificate_hash: tuple[str, bytes] | None = None
+    """(digest, value) by which the signer names its own certificate (RFC 5035), where it does."""
+    timestamp: bytes | None = None
+    """A timestamp token over the signature value."""
 
     def signer(self) -> Certificate | None:
         """The certificate that the signer's issuer and serial number name."""
@@ -97,34 +114,62 @@ def _signer(node: Node, kind: str, held: bytes | None, certificates: tuple[Certi
     if len(rest) < 2:
         raise DerError("a signer cut short")
     number = der.oid(der.sequence(digest, at_least=1)[0])
-    message_digest, signing_time = (None, None) if attributes is None else _attributes(attributes, kind)
+    signed = {} if attributes is None else _attributes(attributes)
+    if attributes is not None:
+        _check_attributes(signed, kind)
+    algorithm, digest_name = der.oid(der.sequence(rest[0], at_least=1)[0]), DIGESTS.get(number, number)
+    unsigned = _attributes(rest[2]) if len(rest) > 2 and rest[2].tag == 0xA1 else {}
     return SignedData(
         content_type=kind,
         content=held,
         certificates=certificates,
         issuer=name(issuer),
         serial=der.integer(serial),
-        digest=DIGESTS.get(number, number),
-        algorithm=der.oid(der.sequence(rest[0], at_least=1)[0]),
+        digest=digest_name,
+        algorithm=_COMBINED.get((algorithm, digest_name), algorithm),
         signature=der.octets(rest[1]),
         signed_attributes=None if attributes is None else b"\x31" + attributes.der[1:],
-        message_digest=message_digest,
-        signing_time=signing_time,
+        message_digest=der.octets(signed[_DIGEST]) if signed else None,
+        signing_time=der.time(signed[_TIME]) if _TIME in signed else None,
+        certificate_hash=_certificate_hash(signed),
+        timestamp=unsigned[_STAMP].der if _STAMP in unsigned else None,
     )
 
 
-def _attributes(node: Node, kind: str) -> tuple[bytes, datetime | None]:
-    """(messageDigest, signingTime). The content type, where it is signed, is that of the content."""
+def _attributes(node: Node) -> dict[str, Node]:
+    """Attributes by their number; each stands once and has one value."""
     found: dict[str, Node] = {}
     for one in node.children(at_most=64):
         number, values = der.sequence(one, at_least=2, at_most=2)
         held = values.expect(der.SET).children(at_most=16)
         if der.oid(number) in found or len(held) != 1:
-            raise DerError("a signed attribute that occurs twice, or without exactly one value")
+            raise DerError("an attribute that occurs twice, or without exactly one value")
         found[der.oid(number)] = held[0]
-    if _DIGEST not in found:
+    return found
+
+
+def _check_attributes(signed: dict[str, Node], kind: str) -> None:
+    """Signed attributes hold a digest, and the content type is that of the content."""
+    if _DIGEST not in signed:
         raise DerError("signed attributes without a message digest")
-    told = der.oid(found[_CONTENT_TYPE]) if _CONTENT_TYPE in found else kind
+    told = der.oid(signed[_CONTENT_TYPE]) if _CONTENT_TYPE in signed else kind
     if told != kind and not {told, kind} <= _DATA:
         raise DerError("signed attributes of another content type")
-    return der.octets(found[_DIGEST]), der.time(found[_TIME]) if _TIME in found else None
+
+
+def _certificate_hash(signed: dict[str, Node]) -> tuple[str, bytes] | None:
+    """The first certificate that is named is the signer's (RFC 5035 §5.4.1); SHA-256 where no digest is named."""
+    if _CERTIFICATE_2 in signed:
+        first = der.sequence(
+            der.sequence(der.sequence(signed[_CERTIFICATE_2], at_least=1)[0], at_least=1)[0], at_least=1
+        )
+        if first[0].tag == der.SEQUENCE:
+            number = der.oid(der.sequence(first[0], at_least=1)[0])
+            return DIGESTS.get(number, number), der.octets(first[1] if len(first) > 1 else first[0])
+        return "sha256", der.octets(first[0])
+    if _CERTIFICATE_1 in signed:
+        first = der.sequence(
+            der.sequence(der.sequence(signed[_CERTIFICATE_1], at_least=1)[0], at_least=1)[0], at_least=1
+        )
+        return "sha1", der.octets(first[0])
+    return None

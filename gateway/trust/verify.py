@@ -6,6 +6,7 @@ from gateway.trust.checks import Ledger, sentence_zh, verdict
 from gateway.trust.judged import Judged
 from gateway.trust.judging import Judging
 from gateway.trust.ofd import verify_ofd
+from gateway.trust.pdf import verify_pdf
 from gateway.trust.tokens import verify_token
 from schemas.verification import LicenceFormat, Report
 from schemas.verification import SubIndication as Sub
@@ -38,6 +39,8 @@ def judge(content: bytes, judging: Judging) -> Judged:
         ledger.failed("size", Sub.FORMAT_FAILURE, "文件超过大小上限。", step=1, bytes=len(content))
     elif kind is LicenceFormat.OFD:
         return verify_ofd(content, judging)
+    elif kind is LicenceFormat.PDF:
+        return verify_pdf(content, judging)
     elif kind in (LicenceFormat.JWS, LicenceFormat.SD_JWT):
         return verify_token(content, judging)
     else:

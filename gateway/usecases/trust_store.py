@@ -15,7 +15,7 @@ from gateway.storage import trust
 from gateway.storage.database import Database, Transaction
 from gateway.storage.trust import GenerationRow
 from gateway.trust.snapshot import Purpose, TrustSnapshot
-from gateway.usecases.trust_parts import Kind, Read, TrustPart, snapshot_of
+from gateway.usecases.trust_parts import IssuerFile, Kind, Read, TrustPart, snapshot_of
 from schemas.errors import Invalid, NotFound
 from schemas.model import Model
 
@@ -177,3 +177,10 @@ async def load_snapshot(db: Database | Transaction, found: Generation | None) ->
     pieces = [(part, bodies[part.sha256]) for part in found.manifest.parts]
     sealers = found.manifest.keeps_sealers
     return await asyncio.to_thread(snapshot_of, found.name, pieces, keeps_sealers=sealers, now=found.created_at)
+
+
+async def status_list_addresses(db: Database | Transaction, found: Generation) -> dict[str, tuple[str, ...]]:
+    """Where the issuers of a generation publish their status lists, by issuer."""
+    digests = [part.sha256 for part in found.manifest.parts if part.kind is Kind.ISSUER]
+    read = [IssuerFile.model_validate_json(content) for content in (await trust.contents(db, digests)).values()]
+    return {one.issuer: one.status_lists for one in read}

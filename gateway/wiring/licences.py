@@ -1,5 +1,8 @@
 """装配核验: the verifier with the trust store in force, and the offices that licences are fetched from."""
 
+import asyncio
+from contextlib import suppress
+
 import structlog
 
 from adapters.licence_source_rest import RestLicenceSource
@@ -9,7 +12,7 @@ from gateway.storage.database import Database
 from gateway.storage.files import FileStore
 from gateway.storage.group_commit import GroupCommit
 from gateway.storage.verifications import VerificationRow
-from gateway.usecases import trust_store
+from gateway.usecases import refresh_revocation, trust_store
 from gateway.usecases.fetch_licence import LicenceSources
 from gateway.usecases.read_licence_sources import read_licence_sources
 from gateway.usecases.verifier import Verifier
@@ -49,6 +52,24 @@ class Licences:
         self.verifier.snapshot = await trust_store.load_snapshot(self._db, found)
         self.verifier.number = number
         log.info("trust.loaded", generation=self.verifier.snapshot.generation)
+
+    async def keep_fresh(self, stop: asyncio.Event, every_s: float) -> None:
+        """Fetch revocation and status lists again and again; one process of several does it for all."""
+        while not stop.is_set():
+            wait_s = every_s / 10
+            try:
+                if await refresh_revocation.is_due(self._db, every_s, now()):
+                    done = await refresh_revocation.refresh(
+                        self._db, refresh_revocation.http_get, by="gateway", now=now
+                    )
+                    left = sum(one.outcome not in ("new", "same") for one in done)
+                    wait_s = every_s
+                    log.info("revocation.refreshed", lists=len(done), left=left)
+            except Exception as error:
+                log.warning("revocation.failed", error=type(error).__name__)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await stop.wait()
 
     async def close(self) -> None:
         """Close connections and threads."""

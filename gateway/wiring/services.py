@@ -200,6 +200,9 @@ class Services:
             group.create_task(self.signer.warm_up(), name="signing-process")
             if self.settings.lanes:
                 group.create_task(self.lease.run(ended), name="lease")
+                if self.settings.trust_refresh_s:
+                    fresh = self.licences.keep_fresh(ended, self.settings.trust_refresh_s)
+                    group.create_task(fresh, name="revocation")
                 for collector in self.collectors:
                     group.create_task(collector.run(stop), name=f"collect-{collector.adapter.profile.code}")
                 group.create_task(self.reconciler.run(stop), name="reconcile")

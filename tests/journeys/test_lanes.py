@@ -201,6 +201,18 @@ async def test_an_unsafe_city_that_does_not_answer_is_down_too(tmp_path: Path) -
     assert [line["city"] for line in said(world, "city.down")] == [UNSAFE]
 
 
+async def test_a_batch_that_is_cut_is_one_failure(tmp_path: Path) -> None:
+    batches = "445100"
+    settings = {f"CITY_{batches}_BATCH_S": "3", "BREAKER_FAILURES": "2", "BREAKER_OPEN_S": "60"}
+    async with started(tmp_path, {batches: "chaozhou"}, **settings) as (world, one):
+        await world.control(batches, cut_at_bytes=10, cut_count=4)  # the first try and its quick repeats, and one more
+        ids = await submit(world, one, batches, 8)
+        await pushed(one, ids, within_s=40)
+        assert await breaker(one, batches) == ("closed", 0.0)
+    assert len(said(world, "delivery.deferred")) >= 2, "several messages failed, together"
+    assert said(world, "city.down") == []
+
+
 async def test_a_code_nobody_knows_puts_the_case_before_a_person(tmp_path: Path) -> None:
     async with (
         open_world(tmp_path, None, cities=PLAYED) as world,

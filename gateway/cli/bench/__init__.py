@@ -24,6 +24,8 @@ from gateway.cli.bench.normalising import measure as measure_normalising
 from gateway.cli.bench.peers import Options as PeerOptions
 from gateway.cli.bench.peers import measure as measure_peers
 from gateway.cli.bench.records import MAKERS
+from gateway.cli.bench.verifying import Options as VerifyOptions
+from gateway.cli.bench.verifying import measure as measure_verifying
 from gateway.cli.output import err, print_json, print_table
 from gateway.cli.processes import process, require_simulators
 from gateway.settings import Settings
@@ -48,6 +50,7 @@ _MATERIALS = 20
 _PEERS = ("round_trips_per_s", "p50_ms", "p99_ms", "cpu_us_sending", "cpu_us_taking", "cases", "lost", "doubled")
 _SHARES = ("share_mapping", "share_expressions", "share_validation", "share_rules", "share_storage", "report_us")
 _LANES = ("healthy_p99_ms_alone", "healthy_p99_ms_with_bad", "ratio", "cpu_share_alone", "cpu_share_with_bad")
+_VERIFY = ("file", "bytes", "cpu_ms_cold", "cpu_ms_warm", "indication")
 _SEARCH = ("rows", "p50_ms", "p99_ms", "p99_two_char_ms")
 
 
@@ -208,6 +211,48 @@ def peers(
         print_json({**_circumstances(), **figures})
     else:
         print_table("对等压测 bench peers", _PEERS, [[figures[name] for name in _PEERS]])
+    return 0
+
+
+@app.command
+def verify(
+    *files: Path,
+    trust: Path | None = None,
+    rounds: int = 30,
+    seconds: float = 5.0,
+    tokens: int = 10_000,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """核验测速: CPU of each file cold and warm, tokens over HTTP a second, and how late the event loop is meanwhile.
+
+    Parameters
+    ----------
+    files
+        Files of your own, measured beside those that are made for it.
+    trust
+        Trust folder for them.
+    rounds
+        How often each file is verified warm; the best counts.
+    seconds
+        How long the event loop's ticker is watched.
+    tokens
+        Tokens sent over HTTP, each another one.
+    json
+        Print one JSON document.
+    """
+    require_simulators()
+    folder = Path(tempfile.mkdtemp(prefix="tongban-bench-"))
+    options = VerifyOptions(rounds=rounds, seconds=seconds, tokens=tokens, files=files, trust=trust)
+    try:
+        found = asyncio.run(measure_verifying(folder, options))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if json:
+        print_json({**_circumstances(), **found})
+    else:
+        print_table("核验测速 bench verify", _VERIFY, [[row[name] for name in _VERIFY] for row in found["results"]])
+        rest = [name for name in found if name != "results"]
+        print_table("", rest, [[found[name] for name in rest]])
     return 0
 
 

@@ -36,7 +36,7 @@ Layout = Literal["v1", "v4", "v5", "gbt35275", "gbt35275_attributes"]
 class Office:
     """An office with its authority, its seal maker and two people who may sign."""
 
-    kind: Literal["sm2", "rsa"] = "sm2"
+    kind: Literal["sm2", "rsa", "ec"] = "sm2"
     root: Holder = field(init=False)
     authority: Holder = field(init=False)
     signer: Holder = field(init=False)
@@ -183,6 +183,11 @@ def _seal_bytes(office: Office, how: Sealing) -> bytes:
         made = (octets(maker.certificate), oid(key.algorithm))
         return seq(how.wreck_seal(info), seq(*made, bits(key.sign(seq(info, *made)))))
     return seq(how.wreck_seal(info), octets(maker.certificate), oid(key.algorithm), bits(key.sign(info)))
+
+
+def seal_value(office: Office, how: Sealing, content: bytes, path: str) -> bytes:
+    """A seal's signature over any content."""
+    return _ses(office, how, _seal_bytes(office, how), content, path)
 
 
 def _ses(office: Office, how: Sealing, seal: bytes, description: bytes, path: str) -> bytes:
