@@ -85,7 +85,7 @@ def conformance(  # noqa: PLR0913 - one parameter for each option
     interrupted = False
     try:
         _judge(city, rules, report, options)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # which of the two depends on where it was hit
         interrupted = True
     if junit is not None:
         junit.write_bytes(report.as_junit())

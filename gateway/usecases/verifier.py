@@ -6,7 +6,7 @@ A PDF is judged in a process of its own; everything else in a few threads of thi
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,11 @@ from datetime import datetime
 from gateway.domain.licence_facts import LicenceFacts, licence_facts
 from gateway.trust.judged import Judged
 from gateway.trust.judging import Judging
+from gateway.trust.pdf import judge_pdf
 from gateway.trust.policy import Policy
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.trust.verify import judge, report, sniff
+from gateway.usecases.pdf_process import PdfProcesses
 from gateway.usecases.trust_store import EMPTY
 from schemas.verification import LicenceFormat, Report
 
@@ -27,7 +29,6 @@ _BUCKET_S = 10
 """Verdicts asked for within so many seconds are one."""
 Key = tuple[str, str, str, int]
 """Digest, policy, generation and time bucket."""
-JudgePdf = Callable[[bytes, Judging], Awaitable[Judged]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,14 @@ def content_of(content: bytes) -> Content:
 class Verifier:
     """核验器. `snapshot` is taken anew for each question: a new generation counts from the next one on."""
 
-    def __init__(self, judge_pdf: JudgePdf | None = None, *, admitted_bytes: int = _ADMITTED_BYTES) -> None:
+    def __init__(self, pdf: PdfProcesses | None = None, *, admitted_bytes: int = _ADMITTED_BYTES) -> None:
         self.snapshot: TrustSnapshot = EMPTY
         self.number = 0
         """Of the generation in force."""
-        self._judge_pdf = judge_pdf
+        self._pdf = pdf
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify")
+        # threads of their own: a PDF may take half a minute, and a token must not wait behind it
+        self._pdf_threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify-pdf")
         self._limit_bytes, self._admitted_bytes = admitted_bytes, 0
         self._room = asyncio.Condition()
         self._kept: OrderedDict[Key, Verdict] = OrderedDict()
@@ -69,6 +72,9 @@ class Verifier:
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._pdf_threads.shutdown(wait=True, cancel_futures=True)
+        if self._pdf is not None:
+            self._pdf.close()
 
     async def verify(self, content: Content, policy: Policy, now: datetime) -> Verdict:
         """The verdict for this moment. What is in the content never raises; OSError where it cannot be read."""
@@ -106,11 +112,11 @@ class Verifier:
             self._admitted_bytes += size
         try:
             loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(self._threads, _judge, content, judging, self._judge_pdf is not None)
+            found = await loop.run_in_executor(self._threads, _judge, content, judging, self._pdf is not None)
             if isinstance(found, Verdict):
                 return found
-            assert self._judge_pdf is not None  # noqa: S101 - else the thread had judged it
-            return _verdict(found, await self._judge_pdf(found, judging), judging)
+            assert self._pdf is not None  # noqa: S101 - else the thread had judged it
+            return await loop.run_in_executor(self._pdf_threads, _judge_pdf, found, judging, self._pdf)
         finally:
             async with self._room:
                 self._admitted_bytes -= size
@@ -123,6 +129,11 @@ def _judge(content: Content, judging: Judging, pdf_elsewhere: bool) -> Verdict |
     if pdf_elsewhere and sniff(raw) is LicenceFormat.PDF and len(raw) <= judging.policy.max_bytes:
         return raw
     return _verdict(raw, judge(raw, judging), judging)
+
+
+def _judge_pdf(raw: bytes, judging: Judging, processes: PdfProcesses) -> Verdict:
+    """In a thread: waits for a process that reads the file."""
+    return _verdict(raw, judge_pdf(raw, processes.read(raw, judging.policy), judging), judging)
 
 
 def _verdict(raw: bytes, judged: Judged, judging: Judging) -> Verdict:

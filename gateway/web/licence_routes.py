@@ -50,6 +50,15 @@ LICENCES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/licences/verifications/{verification_id}/report.pdf",
+        "licences.printed",
+        licences.printed,
+        "核验单: the answer on one page, in Chinese, as PDF.",
+        "证照 licences",
+        codes=("request.not_found",),
+    ),
+    Route(
+        "GET",
         "/v1/applications/{application_id}/verifications",
         "licences.of_case",
         licences.of_case,

@@ -14,6 +14,7 @@ from gateway.storage.group_commit import GroupCommit
 from gateway.storage.verifications import VerificationRow
 from gateway.usecases import refresh_revocation, trust_store
 from gateway.usecases.fetch_licence import LicenceSources
+from gateway.usecases.pdf_process import PdfProcesses
 from gateway.usecases.read_licence_sources import read_licence_sources
 from gateway.usecases.verifier import Verifier
 from gateway.usecases.verify_licence import Desk
@@ -28,7 +29,7 @@ class Licences:
     def __init__(self, db: Database, store: FileStore, settings: Settings) -> None:
         self._db = db
         self.commits: GroupCommit[VerificationRow, bool] = GroupCommit(lambda rows: verifications.commit(db, rows))
-        self.verifier = Verifier()
+        self.verifier = Verifier(PdfProcesses())
         profiles = read_licence_sources(settings.licence_sources)
         sources = {code: RestLicenceSource(profile, secret, now) for code, profile in profiles.items()}
         self.sources = LicenceSources(profiles, sources)

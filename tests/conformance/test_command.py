@@ -145,7 +145,7 @@ def test_interrupted_it_says_what_it_has_found(profile: Path, tmp_path: Path) ->
             while "judging progress" not in (line := process.stderr.readline()):  # then it waits for what never comes
                 assert line, "it has ended"
             process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     found = json.loads(out)
     check_schema("conformance", found)

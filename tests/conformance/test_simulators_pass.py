@@ -33,12 +33,12 @@ async def test_a_simulator_reaches_gold(code: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("code", "inapplicable"),
-    [(UNSAFE, {"same_once", "absent", "supplement", "withdrawal", "listing"}), (SOAP12, {"absent"})],
+    [(UNSAFE, {"same_once", "absent"}), (SOAP12, {"absent"})],
 )
 async def test_profiles_of_tests_lack_examples_and_nothing_else(
     code: str, inapplicable: set[str], tmp_path: Path
 ) -> None:
-    """999900 may never be sent a message twice and has the first operations alone; 999800 takes files in the record."""
+    """999900 may never be sent a message twice; 999800 takes files in the record."""
     report = await judged_simulator(code, tmp_path)
     found = statuses(report)
     assert failed(report) == {"examples"}

@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("pyhanko", reason="NOT CHECKED: the extra pdf is not installed")
 
-from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, SigSeedSubFilter
 from pyhanko.sign.fields import FieldMDPAction as Action
+from pyhanko.sign.fields import FieldMDPSpec, MDPPerm
 
 from gateway.trust import der
 from gateway.trust.certificates import certificate
@@ -74,8 +74,10 @@ def test_a_signature_of_every_kind_of_key_passes(office: Office) -> None:
 @pytest.mark.parametrize("office", [RSA_OFFICE, EC_OFFICE], ids=["rsa", "ec"])
 def test_the_signature_of_another_writer_passes(office: Office) -> None:
     pdf = signed_by_library(office, BLANK)
-    assert told(look(pdf, office)) == PASSED
-    assert told(look(pdf, SM2_OFFICE)) == doubt(Sub.NO_CERTIFICATE_CHAIN_FOUND)
+    # that writer takes its time from the clock
+    now = datetime(2039, 1, 1, tzinfo=UTC)
+    assert told(verify(pdf, replace(judging(office), now=now))) == PASSED
+    assert told(verify(pdf, replace(judging(SM2_OFFICE), now=now))) == doubt(Sub.NO_CERTIFICATE_CHAIN_FOUND)
 
 
 def test_an_algorithm_that_is_not_known_here_is_no_proof_against_it() -> None:
@@ -109,15 +111,6 @@ def test_a_seal_is_judged_as_in_any_document(how: Sealing, expected: Sub) -> Non
 def test_a_seal_over_other_bytes_fails() -> None:
     report = one(lambda content: seal_value(SM2_OFFICE, Sealing(), content + b" ", "pdf"))
     assert told(report) == failed(Sub.HASH_FAILURE)
-
-
-def test_a_seal_whose_algorithms_contradict_each_other_fails() -> None:
-    def value(content: bytes) -> bytes:
-        return seal_value(SM2_OFFICE, Sealing(), content, "pdf").replace(
-            SM2_OFFICE.signer.certificate, RSA_OFFICE.signer.certificate
-        )
-
-    assert told(one(value))[0] is Indication.TOTAL_FAILED
 
 
 def test_dialects_of_real_issuers_are_taken_and_flagged() -> None:
@@ -179,9 +172,7 @@ def test_a_weak_digest_proves_nothing() -> None:
     old = one(
         lambda content: cms(signer, content, inside=hashlib.sha1(content).digest()),
         RSA_OFFICE,
-        sub_filter=SigSeedSubFilter.ADOBE_PKCS7_SHA1
-        if hasattr(SigSeedSubFilter, "ADOBE_PKCS7_SHA1")
-        else SigSeedSubFilter.ADOBE_PKCS7_DETACHED,
+        named="/adbe.pkcs7.sha1",
     )
     assert told(old) == doubt(Sub.CRYPTO_CONSTRAINTS_FAILURE)
 

@@ -53,14 +53,14 @@ def issuer() -> tuple[Kind, bytes]:
 @pytest.fixture
 async def trusting(tmp_path: Path, database_url: str | None) -> AsyncIterator[Gateway]:
     """A gateway that trusts the office of these tests, on each database in turn."""
-    async with running_gateway(settings_for(tmp_path, database_url, lanes=False)) as running:
-        await trust(
-            running,
-            issuer(),
-            (Kind.ANCHOR, OFFICE.root.certificate),
-            (Kind.INTERMEDIATE, OFFICE.authority.certificate),
-        )
+    async with running_gateway(settings_for(tmp_path, database_url, lanes=False), seeded=False) as running:
+        await trust_office(running)
         yield running
+
+
+async def trust_office(gateway: Gateway) -> None:
+    anchor, authority = (Kind.ANCHOR, OFFICE.root.certificate), (Kind.INTERMEDIATE, OFFICE.authority.certificate)
+    await trust(gateway, issuer(), anchor, authority)
 
 
 async def verify(gateway: Gateway, expected: int = 201, **request: Any) -> Any:
@@ -158,23 +158,24 @@ async def test_a_batch_answers_in_order_and_says_what_could_not_be_had(trusting:
     assert many["code"] == "request.invalid"
 
 
-async def test_a_report_stands_with_its_case(trusting: Gateway) -> None:
-    whole = body(trusting)
-    submitted = await trusting.submit(whole)
+async def test_a_report_stands_with_its_case(gateway: Gateway) -> None:
+    await trust_office(gateway)
+    whole = body(gateway)
+    submitted = await gateway.submit(whole)
     assert submitted.status == 202, submitted.body
     case = submitted.body["application_id"]
     applicant = whole["applicant"]
     number = applicant.get("document_number") or applicant.get("credit_code")
     use = PURPOSE | {"application_id": case}
-    right = await verify(trusting, token=token(holder_name=applicant["name"], holder_number=number), purpose=use)
-    wrong = await verify(trusting, token=token(holder_name="演示他人"), purpose=use)
+    right = await verify(gateway, token=token(holder_name=applicant["name"], holder_number=number), purpose=use)
+    wrong = await verify(gateway, token=token(holder_name="演示他人"), purpose=use)
     assert (right["findings"], wrong["usable"]) == ([], False)
-    first = await trusting.call("GET", f"/v1/applications/{case}/verifications?limit=1")
-    rest = await trusting.call("GET", f"/v1/applications/{case}/verifications?after={first.body['next']}")
+    first = await gateway.call("GET", f"/v1/applications/{case}/verifications?limit=1")
+    rest = await gateway.call("GET", f"/v1/applications/{case}/verifications?after={first.body['next']}")
     assert first.body["data"] + rest.body["data"] == [right, wrong]
     assert rest.body["next"] is None
-    stranger = await trusting.call("GET", f"/v1/applications/{case}/verifications", city="350600")
-    bad = await trusting.call("GET", f"/v1/applications/{case}/verifications?after=x")
+    stranger = await gateway.call("GET", f"/v1/applications/{case}/verifications", city="350600")
+    bad = await gateway.call("GET", f"/v1/applications/{case}/verifications?after=x")
     assert (stranger.status, bad.status) == (404, 422)
 
 
@@ -232,3 +233,20 @@ async def test_the_event_loop_is_not_blocked(gateway: Gateway) -> None:
         stop.set()
     assert {one.body["report"]["sub_indication"] for one in answers} == {"FORMAT_FAILURE"}
     assert sorted(late)[int(len(late) * 0.9)] < 0.2, "shared machines are noisy: only a block is told from noise here"
+
+
+async def test_the_report_on_one_page(trusting: Gateway) -> None:
+    sent = await raw(trusting, document(), f"item_code={ITEM}&operator=0017")
+    page = await trusting.call("GET", f"{PATH}/{sent.body['verification_id']}/report.pdf")
+    assert (page.status, page.headers["Content-Type"]) == (200, "application/pdf")
+    assert page.body.startswith(b"%PDF-")
+    assert page.body.count(b"/Type /Page\n") == 1
+    stranger = await trusting.call("GET", f"{PATH}/{sent.body['verification_id']}/report.pdf", city="441300")
+    assert stranger.status == 404
+
+
+async def test_a_pdf_is_read_in_a_process_of_its_own(trusting: Gateway) -> None:
+    good, bad = packed({"a": b"b"}), b"%PDF-1.7\nnothing more"
+    answers = [await raw(trusting, content, f"item_code={ITEM}") for content in (bad, good)]
+    assert [one.body["report"]["sub_indication"] for one in answers] == ["FORMAT_FAILURE"] * 2
+    assert answers[0].body["report"]["format"] == "pdf"

@@ -1,5 +1,6 @@
 """核验接口: verify licences for a use, and look at what was verified."""
 
+import asyncio
 import re
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from gateway.evidence.chain import milliseconds
 from gateway.storage import files as stored
 from gateway.usecases import verify_licence
 from gateway.usecases.parsing import parse
+from gateway.usecases.print_verification import verification_pdf
 from gateway.usecases.verifier import Content
 from gateway.web import problems
 from gateway.web.api.catalogue import invalid_query, page_limit
@@ -135,6 +137,18 @@ def _one(found: Verification) -> web.Response:
 async def show(request: web.Request, services: Services) -> web.Response:
     """GET /v1/licences/verifications/{verification_id}: the answer as it was given then."""
     return json_response((await _found(request, services)).model_dump(mode="json"))
+
+
+async def printed(request: web.Request, services: Services) -> web.Response:
+    """GET /v1/licences/verifications/{verification_id}/report.pdf: the same on one page, to print or to keep."""
+    found = await _found(request, services)
+    page = await asyncio.to_thread(verification_pdf, found, services.settings.pdf_font)
+    headers = {
+        "Content-Disposition": f'inline; filename="verification-{found.verification_id}.pdf"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return web.Response(body=page, content_type="application/pdf", headers=headers)
 
 
 async def _found(request: web.Request, services: Services) -> Verification:

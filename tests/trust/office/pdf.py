@@ -1,5 +1,8 @@
 """Making signed PDFs: signature values of our own writing and of pyHanko's signer, and updates added afterwards."""
 
+# mypy: disable-error-code="no-untyped-call"
+# (the library is typed in part)
+
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
