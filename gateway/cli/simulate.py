@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import orjson
 from cyclopts import App, Parameter
 
+from adapters.profile import CityProfile
 from gateway.cli.output import err, print_table
 from gateway.cli.profile_settings import profile_with
 from gateway.settings import Settings
@@ -79,7 +80,7 @@ def city(  # noqa: PLR0913 - one parameter for each option
     return 0
 
 
-async def _until_stopped(chosen: Any, faults: Faults, place: Place, pace_s: float) -> None:
+async def _until_stopped(chosen: CityProfile, faults: Faults, place: Place, pace_s: float) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from pyhanko.pdf_utils.decode_limits import DecodeLimits, DocumentDecodeBudget, StreamDecodeLimits
+from pyhanko.pdf_utils.form_tools import enumerate_fields_in
 from pyhanko.pdf_utils.generic import ByteStringObject, EncryptedObjAccess, TextStringObject, parse_pdf_date
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader, process_data_at_eof
@@ -58,6 +59,14 @@ def _fields(handler: PdfHandler) -> Iterator[tuple[str, Any, Any]]:
         yield str(name), value or None, reference.get_object()
 
 
+def _at(holder: Any, key: str, default: Any) -> Any:
+    """What stands under a key, an indirect object followed; the library's `get` does not follow it."""
+    try:
+        return holder[key]
+    except KeyError:
+        return default
+
+
 def _signature(reader: PdfFileReader, name: str, field: Any) -> PdfSignature:
     reference = field.raw_get("/V").reference
     held = reference.get_object()
@@ -68,7 +77,7 @@ def _signature(reader: PdfFileReader, name: str, field: Any) -> PdfSignature:
     return PdfSignature(
         field=name[:100],
         is_stamp=_is_stamp(held),
-        sub_filter=str(held.get("/SubFilter", ""))[:60],
+        sub_filter=str(_at(held, "/SubFilter", ""))[:60],
         contents_hex=_contents(held).hex(),
         byte_range=byte_range[:16],
         whole_revision=whole,
@@ -79,7 +88,7 @@ def _signature(reader: PdfFileReader, name: str, field: Any) -> PdfSignature:
 
 
 def _is_stamp(held: Any) -> bool:
-    return bool(held.get("/Type") == "/DocTimeStamp" or held.get("/SubFilter") == "/ETSI.RFC3161")
+    return bool(_at(held, "/Type", "") == "/DocTimeStamp" or _at(held, "/SubFilter", "") == "/ETSI.RFC3161")
 
 
 def _contents(held: Any) -> bytes:
@@ -128,6 +137,8 @@ def _later(reader: PdfFileReader, held: Any, field: Any, signed: int) -> tuple[L
     found = DEFAULT_DIFF_POLICY.review_file(reader, signed, field_mdp_spec=locked, doc_mdp=permission)
     if not isinstance(found, DiffResult):
         return "content", True
+    if any(_redrawn(reader.get_historical_resolver(one)) for one in range(signed + 1, reader.xrefs.total_revisions)):
+        return "content", True
     level = found.modification_level
     permitted = permission is None or level.value <= permission.value
     if level <= ModificationLevel.LTA_UPDATES:
@@ -139,11 +150,24 @@ def _later(reader: PdfFileReader, held: Any, field: Any, signed: int) -> tuple[L
     return "content", permitted
 
 
+def _redrawn(revision: PdfHandler) -> bool:
+    """Whether a reader draws form fields anew: then fonts and settings that count as harmless change what is shown."""
+    form = _at(revision.root, "/AcroForm", {})
+    if not _at(form, "/NeedAppearances", False):
+        return False
+    fields = _at(form, "/Fields", ())
+    return any(
+        True
+        for kind in ("/Tx", "/Btn", "/Ch")
+        for _ in enumerate_fields_in(fields, refs_seen=set(), target_field_type=kind)  # type: ignore[no-untyped-call]
+    )
+
+
 def _permission(held: Any, field: Any) -> tuple[MDPPerm | None, FieldMDPSpec | None]:
     """What the signature, or the lock of its field, permits afterwards."""
-    lock = field.get("/Lock", {})
+    lock = _at(field, "/Lock", {})
     whole, single = _transform(held, "/DocMDP"), _transform(held, "/FieldMDP")
-    permission = MDPPerm(whole.get("/P", 2)) if whole is not None else None
+    permission = MDPPerm(_at(whole, "/P", 2)) if whole is not None else None
     if permission is None and "/P" in lock:
         permission = MDPPerm(lock["/P"])
     if single is None and "/Action" in lock:
@@ -152,30 +176,37 @@ def _permission(held: Any, field: Any) -> tuple[MDPPerm | None, FieldMDPSpec | N
 
 
 def _transform(held: Any, method: str) -> Any:
-    for one in held.get("/Reference", ()):
+    for one in _at(held, "/Reference", ()):
         found = one.get_object()
         if found["/TransformMethod"] == method:
-            return found.get("/TransformParams", {})
+            return _at(found, "/TransformParams", {})
     return None
 
 
 def _covering(reader: PdfFileReader, filled: list[tuple[str, Any, Any]], fields: list[tuple[str, Any, Any]]) -> int:
-    """Visible signature fields newer than the first signature that hold a timestamp or nothing.
+    """Visible signature fields that hold a timestamp or nothing, and did not when the first signature was made.
 
     A reader shows their appearance over the page, and no signature of content answers for it.
     """
-    if not filled:
+    signed = [field for _, value, field in filled if not _is_stamp(value.get_object())]
+    if not signed:
         return 0
-    first = min(reader.xrefs.get_last_change(field.raw_get("/V").reference) for _, _, field in filled)
-    known = {name for name, _, _ in _fields(reader.get_historical_resolver(first))}
+    first = min(reader.xrefs.get_last_change(field.raw_get("/V").reference) for field in signed)
+    before = reader.get_historical_resolver(first)
+    known = {_mark(value, field) for _, value, field in _fields(before)}
     return sum(
         _visible(field)
-        for name, value, field in fields
-        if name not in known and (value is None or _is_stamp(value.get_object()))
+        for _, value, field in fields
+        if _mark(value, field) not in known and (value is None or _is_stamp(value.get_object()))
     )
 
 
+def _mark(value: Any, field: Any) -> tuple[int, bool]:
+    """A field by its number (names can be given twice), and whether it is filled."""
+    return field.container_ref.idnum, value is not None
+
+
 def _visible(field: Any) -> bool:
-    widgets = [field, *(one.get_object() for one in field.get("/Kids", ()))]
+    widgets = [field, *(one.get_object() for one in _at(field, "/Kids", ()))]
     rectangles = [[float(side) for side in one["/Rect"]] for one in widgets if "/Rect" in one]
     return any(left != right and top != bottom for left, bottom, right, top in rectangles)

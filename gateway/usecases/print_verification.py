@@ -25,6 +25,7 @@ _GRADES = {
     EvidenceGrade.UPLOADED: "C 申请人上传，尚待核对",
     EvidenceGrade.PROMISED: "D 自行出具并作出承诺",
 }
+_SEVERITY = {"error": "不符", "warning": "请核对", "info": "提示"}
 _MOST_ROWS = 40
 _TITLE = "电子证照核验单"
 
@@ -58,7 +59,7 @@ def _pieces(found: Verification, checks: list[Check], room: int) -> list[Piece]:
         Grid((1.0, 3.0), (("项目", "内容"), *_facts(found))),
     ]
     if found.findings:
-        rows = tuple((one.severity, one.message_zh) for one in found.findings[:8])
+        rows = tuple((_SEVERITY[one.severity], one.message_zh) for one in found.findings[:8])
         pieces += [Line("内容核对", 11, gap=8), Grid((1.0, 5.0), (("程度", "说明"), *rows))]
     shown = tuple((_STATUS[one.status], one.message_zh[:120], one.name, _whose(one)) for one in checks[:room])
     pieces += [

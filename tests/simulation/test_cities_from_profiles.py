@@ -15,6 +15,7 @@ from adapters.contract import AdapterContext
 from adapters.profile import CityProfile, load_profile
 from gateway.conformance.report import Report
 from gateway.conformance.rules import Level
+from gateway.conformance.strangers import _fresh_key
 from gateway.simulation.faults import FAULTS, faults_of
 from gateway.simulation.serving import Place
 from schemas.errors import Invalid
@@ -55,7 +56,11 @@ async def played(
 ) -> AsyncIterator[Played]:
     key, hidden = asyncssh.generate_private_key("ssh-ed25519"), dict[str, str]()
 
+    client_key = _fresh_key("ES256")
+
     def secret(name: str) -> str:
+        if name.endswith("client_key"):
+            return client_key
         if name.endswith((".database_url", ".db")):
             return f"sqlite:///{tmp_path}/exchange.sqlite3"
         if name.endswith("sftp_key"):
@@ -94,6 +99,18 @@ async def test_a_rest_city_nobody_has_seen(tmp_path: Path) -> None:
     assert {found[rule] for rule in ("absent", "cursor", "supplement", "withdrawal", "listing", "case_number")} == {
         "pass"
     }
+
+
+async def test_a_rest_city_of_tokens_steps_and_forms(tmp_path: Path) -> None:
+    async with played(HERE / "fresh_forms.yaml", tmp_path, trials=False) as city:
+        report = await city.judged()
+        wrong = city.profile.model_copy(update={"auth": city.profile.auth.model_copy(update={"client_id": "other"})})  # type: ignore[union-attr]
+        refused = await judged(wrong, city.context, free_port(), ["accepted"], 1)
+    assert failed(report) == set(), [one.verdict for one in report.results if one.rule.id in failed(report)]
+    assert report.level is Level.GOLD
+    found = statuses(report)
+    assert {found[rule] for rule in ("credentials_refused", "same_once", "refusal", "file_whole")} == {"pass"}
+    assert failed(refused) == {"accepted"}
 
 
 async def test_an_exchange_database_nobody_has_seen(tmp_path: Path) -> None:

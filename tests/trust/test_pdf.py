@@ -160,6 +160,10 @@ def test_the_certificate_a_signature_names_must_be_the_one_that_goes_with_it() -
     assert told(one(lambda content: cms(signer, content, named=signer.certificate))) == PASSED
     other = one(lambda content: cms(signer, content, named=SM2_OFFICE.other.certificate))
     assert told(other) == failed(Sub.SIG_CONSTRAINTS_FAILURE)
+    old = one(lambda content: cms(signer, content, named=signer.certificate, naming="2.12"))
+    assert told(old) == PASSED
+    old = one(lambda content: cms(signer, content, named=SM2_OFFICE.other.certificate, naming="2.12"))
+    assert told(old) == failed(Sub.SIG_CONSTRAINTS_FAILURE)
     none = one(lambda content: cms(signer, content, held=()))
     assert told(none) == doubt(Sub.NO_SIGNING_CERTIFICATE_FOUND)
 

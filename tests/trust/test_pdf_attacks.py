@@ -15,6 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.generic import (
     ArrayObject,
+    BooleanObject,
     DictionaryObject,
     FloatObject,
     IndirectObject,
@@ -131,6 +132,39 @@ def form(content: bytes) -> StreamObject:
     return StreamObject({NameObject(key): value for key, value in kind.items()}, stream_data=content)
 
 
+def redrawn_fields(writer: Writer) -> None:
+    """Fields are drawn anew, with fonts that are put in beside: other digits for the same codes."""
+    fields = writer.root["/AcroForm"]
+    fields["/NeedAppearances"] = BooleanObject(True)
+    fields["/DR"] = DictionaryObject()
+    writer.update_container(fields)
+
+
+def other_seal_picture(writer: Writer) -> None:
+    """The signature's own field gets another appearance."""
+    field = writer.root["/AcroForm"]["/Fields"][-1]
+    field["/AP"] = DictionaryObject({NameObject("/N"): writer.add_object(form(b"BT (999) Tj ET"))})
+    writer.update_container(field)
+
+
+def second_field_of_the_same_name(writer: Writer) -> None:
+    """A visible field that hides behind the name of the signed one."""
+    first, fields = writer.root["/Pages"]["/Kids"][0], writer.root["/AcroForm"]["/Fields"]
+    held = {
+        "/FT": NameObject("/Sig"),
+        "/T": TextStringObject("Sig1"),
+        "/Type": NameObject("/Annot"),
+        "/Subtype": NameObject("/Widget"),
+        "/Rect": ArrayObject([NumberObject(side) for side in (60, 700, 400, 740)]),
+        "/AP": DictionaryObject({NameObject("/N"): writer.add_object(form(b"BT (999) Tj ET"))}),
+    }
+    added = writer.add_object(DictionaryObject({NameObject(key): value for key, value in held.items()}))
+    fields.append(added)
+    writer.update_container(fields)
+    first["/Annots"] = ArrayObject([*first.get("/Annots", []), added])
+    writer.update_container(first)
+
+
 def open_action(writer: Writer) -> None:
     script = {"/S": NameObject("/JavaScript"), "/JS": TextStringObject("this.getField('amount').value = '999'")}
     writer.root["/OpenAction"] = DictionaryObject({NameObject(key): value for key, value in script.items()})
@@ -192,6 +226,9 @@ CHANGES = (
     layers,
     covering_field,
     new_value,
+    redrawn_fields,
+    other_seal_picture,
+    second_field_of_the_same_name,
 )
 
 
@@ -236,7 +273,25 @@ def test_a_visible_timestamp_fails() -> None:
 
 def test_a_field_that_was_there_when_it_was_signed_covers_nothing() -> None:
     prepared = updated(page(), covering_field)
-    assert told(look(signed(SM2_OFFICE, prepared))) == PASSED
+    both = signed(SM2_OFFICE, prepared)
+    assert told(look(both)) == PASSED
+    # but a timestamp that comes into it later shows what nobody signed
+    stamped = embed(both, lambda content: timestamp(SM2_OFFICE, content, LATER), field="Cover", as_stamp=True)
+    assert told(look(stamped)) == failed(Sub.UNSIGNED_CONTENT)
+
+
+@pytest.mark.parametrize("kind", ["/Info", "/Version"])
+def test_what_is_not_shown_on_a_page_may_follow(kind: str) -> None:
+    def change(writer: Writer) -> None:
+        if kind == "/Version":
+            writer.root["/Version"] = NameObject("/2.0")
+            writer.update_root()
+        else:
+            title = DictionaryObject({NameObject("/Title"): TextStringObject("x")})
+            writer.set_info(writer.add_object(title))
+
+    later = [check.evidence["later"] for check in look(updated(GOOD, change)).checks if check.name == "coverage"]
+    assert later == ["archive"]
 
 
 def ranged(numbers: tuple[int, ...], content: bytes = GOOD) -> Report:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from adapters.normalization.compile import compile_dialect
 from adapters.normalization.dialect_file import FOLDER, load_dialects
@@ -140,7 +141,7 @@ def normalize(
 @app.command
 def lanes(
     *,
-    cities: int = 50,
+    cities: Annotated[int, Parameter(validator=Number(gte=3, lte=99))] = 50,
     rounds: int = 5,
     seconds: float = 15.0,
     rate: float = 100.0,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
 
-from asn1crypto import keys, x509
+from asn1crypto import keys, x509  # type: ignore[import-untyped]
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pyhanko.pdf_utils.generic import NameObject
@@ -18,7 +18,7 @@ from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp, PdfSignedData, SignatureObject
 from pyhanko_certvalidator.registry import SimpleCertificateStore
-from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 from tests.trust.office.der import integer, octets, oid, seq, set_of, tlv, utc_time
 from tests.trust.office.ofd import SIGNED_AT, SM3, Office
@@ -89,6 +89,7 @@ def cms(
     inside: bytes | None = None,
     message_digest: bytes | None = None,
     named: bytes | None = None,
+    naming: str = "2.47",
     number: str | None = None,
     stamp: Callable[[bytes], bytes] | None = None,
     held: tuple[bytes, ...] | None = None,
@@ -104,8 +105,8 @@ def cms(
         seq(oid("1.2.840.113549.1.9.5"), set_of(utc_time(at))),
     ]
     if named is not None:
-        one = seq(octets(hashlib.sha256(named).digest()))
-        told.append(seq(oid("1.2.840.113549.1.9.16.2.47"), set_of(seq(seq(one)))))
+        hashed = hashlib.new("sha1" if naming == "2.12" else "sha256", named).digest()
+        told.append(seq(oid(f"1.2.840.113549.1.9.16.{naming}"), set_of(seq(seq(seq(octets(hashed)))))))
     signed = set_of(*told)
     value = raw(signer.key.sign(signed if attributes else content if inside is None else inside))
     unsigned = [tlv(0xA1, seq(oid("1.2.840.113549.1.9.16.2.14"), set_of(stamp(value))))] if stamp else []
