@@ -16,6 +16,7 @@ from schemas.duty_sheet import DutySheet
 from schemas.finding import Finding
 from schemas.identifiers import CaseNumberFormat, TaskCodeShape
 from schemas.licence import LicenceType
+from schemas.licence_check import CheckMany, CheckOne, Verification
 from schemas.message import Acknowledgement, Event, FollowUp, ListedCase, OutboundMessage, ProgressReport
 from schemas.peer import GatewayDescription, MessageAnswer
 from schemas.reconciliation import CaseDigest
@@ -36,6 +37,8 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "finding": Finding,
         "follow_up": FollowUp,
         "gateway_description": GatewayDescription,
+        "licence_check": CheckOne,
+        "licence_checks": CheckMany,
         "licence_type": LicenceType,
         "listed_case": ListedCase,
         "message_answer": MessageAnswer,
@@ -46,6 +49,7 @@ MODELS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "stored_file": StoredFile,
         "submitted": Submitted,
         "task_code_shape": TaskCodeShape,
+        "verification": Verification,
     }
 )
 """By the name it is published under; parts of a model are in its `$defs`."""

@@ -114,16 +114,7 @@ class _Ours(HTTPSignatureKeyResolver):
         return KEY.private
 
 
-COVERED = (
-    "@method",
-    "@path",
-    "@query",
-    "content-digest",
-    "tongban-from",
-    "tongban-to",
-    "tongban-version",
-    "content-type",
-)
+COVERED = tuple("@method @path @query content-digest tongban-from tongban-to tongban-version content-type".split())
 
 
 @dataclass

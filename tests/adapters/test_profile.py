@@ -137,7 +137,9 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_field_names_that_yaml_takes_for_yes_and_no() -> None:
     profile = load_profile(profile_path("441500"))
     assert profile.rest is not None
-    assert "no" in profile.rest.submit.body["materials"]["object"]
+    body = profile.rest.submit.body
+    assert isinstance(body, dict)
+    assert "no" in body["materials"]["object"]
 
 
 def _changed(code: str, **changes: Any) -> CityProfile:
