@@ -1,7 +1,8 @@
 """回调监听: takes a city's callbacks as the gateway would, and remembers which were good."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from adapters.contract import Adapter, Callback, CallbackRequest
 from schemas.errors import CrossCityError, Unauthenticated
 
 _MOST_BYTES = 1024 * 1024
+_QUIET_S, _LAST_CALLS_S = 0.5, 5.0
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Listener:
 
     def __init__(self, adapter: Adapter, take: Callable[[Callback], None]) -> None:
         self.calls = Calls()
-        self._adapter, self._take = adapter, take
+        self._adapter, self._take, self._heard = adapter, take, 0
 
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[str]:
@@ -41,10 +43,21 @@ class Listener:
         try:
             await web.TCPSite(runner, host, port).start()
             yield f"http://{host}:{runner.addresses[0][1]}"
+            await self._quiet()
         finally:
             await runner.cleanup()
 
+    async def _quiet(self) -> None:
+        """Let what is still on its way arrive: the city would otherwise go on calling nobody."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_CALLS_S):
+                before = -1
+                while self._heard != before:
+                    before = self._heard
+                    await asyncio.sleep(_QUIET_S)
+
     async def _answer(self, request: web.Request) -> web.Response:
+        self._heard += 1
         headers = {name.lower(): value for name, value in request.headers.items()}
         call = CallbackRequest(request.method, request.path, headers, await request.read())
         try:

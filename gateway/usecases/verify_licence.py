@@ -139,7 +139,7 @@ async def check(
 
 async def _take(desk: Desk, use: Use, wanted: LicenceToCheck) -> _Taken:
     if wanted.token is not None:
-        return _Taken(content_of(wanted.token.encode()))
+        return _Taken(content_of(wanted.token.encode(), is_token=True))
     if wanted.file_id is not None:
         return await _stored(desk, use, str(wanted.file_id))
     return await _fetched(desk, use, wanted)
@@ -271,27 +271,3 @@ def _row(found: Verification, use: Use) -> VerificationRow:
         verified_at_ms=milliseconds(found.verified_at),
         body=found.model_dump_json().encode(),
     )
-
-
-async def find(db: Database, who: Principal, verification_id: str) -> Verification:
-    """A kept answer, for its own city and those who may see its case. NotFound otherwise."""
-    row = await verifications.get(db, verification_id)
-    if row is None:
-        raise not_found()
-    if row.application_id is None:
-        require_see(who, CaseScope(row.city, row.city))
-    else:
-        case = await cases.get(db, row.application_id)
-        scope = CaseScope(row.city, row.city) if case is None else CaseScope(case.collecting_city, case.deciding_city)
-        require_see(who, scope)
-    return Verification.model_validate_json(row.body)
-
-
-async def of_case(db: Database, who: Principal, application_id: str, after: str, limit: int) -> list[Verification]:
-    """What was verified for a case, oldest first. NotFound for a case the caller may not see."""
-    case = await cases.get(db, application_id)
-    if case is None:
-        raise not_found()
-    require_see(who, CaseScope(case.collecting_city, case.deciding_city))
-    rows = await verifications.of_case(db, application_id, after, limit)
-    return [Verification.model_validate_json(row.body) for row in rows]

@@ -44,6 +44,8 @@ from tests.adapters.test_contract import (
     true_soon,
 )
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024**2
 STREAMED_BYTES = 8 * MIB
 """What a delivery may hold at its peak, however large its files are."""

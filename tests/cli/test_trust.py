@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.test_commands import check_schema, tongban
 from tests.trust.office.ofd import Office, Sealing, document, packed, sealed
 from tests.trust.office.tokens import ISSUER, TokenKey
+
+pytestmark = pytest.mark.slow
 
 OFFICE, KEY = Office(), TokenKey()
 

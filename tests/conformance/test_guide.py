@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 import yaml
 
 from adapters.trial import Trials
 from gateway.simulation.faults import FAULTS
 from tests.adapters.cities import ROOT
 from tests.conformance.kit_runs import RULES
+
+pytestmark = pytest.mark.slow
 
 GUIDE = (ROOT / "docs" / "adding-a-city" / "conformance.md").read_text("utf-8")
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.conformance.kit_runs import ASKS, failed, judged_simulator
 
+pytestmark = pytest.mark.slow
+
 FAULTS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("441300", {"fault": "open_door"}, "credentials_refused"),
     ("441300", {"fault": "upload_digest"}, "file_whole"),

@@ -10,6 +10,8 @@ from tests.adapters.cities import SOAP12, UNSAFE
 from tests.conformance.kit_runs import RULES, TRIALS, failed, judged_simulator, statuses
 from tests.conformance.test_seeded_faults import FAULTS
 
+pytestmark = pytest.mark.slow
+
 GOLD = ("441300", "441500", "441400", "440500", "445100", "445200", "350600")
 
 

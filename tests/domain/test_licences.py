@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gateway.domain.evidence_grade import evidence_grade, may_stand_in
 from gateway.domain.licence_facts import (
@@ -19,7 +20,7 @@ from gateway.domain.licence_facts import (
 from gateway.domain.licence_semantics import Needed, compare, speaks_against, type_in
 from schemas.identifiers import LICENCE_ROOT, mod_37_36
 from schemas.licence import LicenceStatus
-from schemas.licence_check import EvidenceGrade, Holder, Origin
+from schemas.licence_check import EvidenceGrade, Holder, LicenceToCheck, Origin
 from schemas.verification import Indication, LicenceFormat, Report, SubIndication
 
 TYPE, OTHER_TYPE = "11100000MB03271699010", "11100000MB03271699011"
@@ -185,3 +186,11 @@ def test_what_an_earlier_pass_may_stand_in_for() -> None:
         may_stand_in(report(Indication.TOTAL_PASSED, policy="window"), later, NOW, 30),
     ]
     assert not any(refused)
+
+
+def test_one_thing_is_to_be_checked() -> None:
+    number = "01a20e5d-955d-7465-8951-44859ac171ad"
+    assert LicenceToCheck.model_validate({"token": "a.b.c", "licence_identifier": identifier()}).token == "a.b.c"
+    for bad, told in (({}, "须给出"), ({"token": "a.b.c", "file_id": number}, "只能给一个")):
+        with pytest.raises(ValidationError, match=told):
+            LicenceToCheck.model_validate(bad)

@@ -9,8 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.domain.access import Role
 from tests.journeys.world import UNSAFE, Client, World, client, kill, open_world, until
+
+pytestmark = pytest.mark.slow
 
 BAD, GOOD = "441300", "441500"
 PLAYED = {BAD: "huizhou", GOOD: "shanwei"}

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from tests.adapters.cities import profile_path
 from tests.simulation.test_cities_from_profiles import Played, played
+
+pytestmark = pytest.mark.slow
 
 ENVELOPE = (
     '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/">'

@@ -23,6 +23,8 @@ from tests.adapters.cities import ROOT, profile_path
 from tests.conformance.kit_runs import TRIALS, failed, free_port, judged, statuses
 from tests.simulation.playing import PACE_S, playing
 
+pytestmark = pytest.mark.slow
+
 SEEDS = ("441300", "441500", "441400", "440500", "445100", "445200")
 HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.bench.measuring import load
+from gateway.cli.bench.measuring import cpu_s, load
 from gateway.cli.processes import ROOT, gateway_process
 from gateway.cli.running import issue_token
 from gateway.domain.access import Role
@@ -87,14 +87,20 @@ async def _over_http(folder: Path, corpus: Path, options: Options) -> dict[str, 
     bodies = [json.dumps({"token": one, "purpose": purpose}) for one in tokens]
     headers = {"Authorization": f"Bearer {token}"}
     environment = {"TONGBAN_DATABASE_URL": "", "TONGBAN_LOG_JSON": "true"}
-    async with gateway_process(data, environment, options=["--no-lanes"]) as (_, url):
+    async with gateway_process(data, environment, options=["--no-lanes"]) as (started, url):
         path = "/v1/licences/verifications"
         sent = {"method": "POST", "headers": headers, "clients": options.clients, "bodies": bodies}
         # each token once: none of the verdicts is kept from before
+        before_s = cpu_s(started.pid)
         done = await load(url, path, seconds=120.0, most=len(bodies) - options.clients, **sent)
+        spent_us = (cpu_s(started.pid) - before_s) / max(1, done["count"]) * 1e6
     if set(done["statuses"]) != {"201"}:
         raise Internal(f"The gateway answered {done['statuses']}.", "核验请求未全部成功。")
-    return {"jws_http_per_s": round(done["per_s"], 1), "jws_http_p99_ms": round(done["p99_ms"], 2)}
+    return {
+        "jws_http_per_s": round(done["per_s"], 1),
+        "jws_http_p99_ms": round(done["p99_ms"], 2),
+        "jws_http_cpu_us": round(spent_us, 1),
+    }
 
 
 async def _trust(settings: Settings, folder: Path) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateway.domain.access import Role, not_found, require_role
 from gateway.evidence.chain import milliseconds
 from gateway.storage import files as stored
-from gateway.usecases import verify_licence
+from gateway.usecases import read_verifications, verify_licence
 from gateway.usecases.parsing import parse
 from gateway.usecases.print_verification import verification_pdf
 from gateway.usecases.verifier import Content
@@ -155,7 +155,7 @@ async def _found(request: web.Request, services: Services) -> Verification:
     who, verification_id = authenticate(request, services), request.match_info["verification_id"]
     if not _ID.match(verification_id):
         raise not_found()
-    return await verify_licence.find(services.db, who, verification_id)
+    return await read_verifications.find(services.db, who, verification_id)
 
 
 async def of_case(request: web.Request, services: Services) -> web.Response:
@@ -165,6 +165,6 @@ async def of_case(request: web.Request, services: Services) -> web.Response:
     if after and not _ID.match(after):
         raise invalid_query("after", "after is `next` of the page before.", "after 应为上一页的 next。")
     application_id = request.match_info["application_id"]
-    found = await verify_licence.of_case(services.db, who, application_id, after, limit + 1)
+    found = await read_verifications.of_case(services.db, who, application_id, after, limit + 1)
     following = str(found[limit - 1].verification_id) if len(found) > limit else None
     return json_response({"data": [one.model_dump(mode="json") for one in found[:limit]], "next": following})

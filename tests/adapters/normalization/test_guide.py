@@ -4,12 +4,12 @@ import re
 
 import pytest
 
+from adapters.examples import ItemExample
 from adapters.normalization.compile import compile_dialect
 from adapters.normalization.consistency import RULES
 from adapters.normalization.dialect_file import load_dialects, resolve
 from adapters.normalization.item_dialect import CodeMeaning, DateShape, FieldSpec, ItemDialect
 from adapters.normalization.source import Children, Listing, Source, View
-from adapters.examples import ItemExample
 from adapters.profile_file import read_profile_file
 from tests.adapters.normalization.test_golden import ROOT
 
