@@ -18,6 +18,8 @@ import yaml
 from tests.cli.test_commands import ROOT, check_schema, document, tongban
 from tests.conformance.kit_runs import ASKS, REFUSED, free_port
 
+pytestmark = pytest.mark.slow
+
 SECRET = {"TONGBAN_SECRET_441500_APPSECRET": "told-to-both", "TONGBAN_CITY_441500_SETTLE_S": "0.5"}
 
 
