@@ -62,7 +62,7 @@ class Tray(Protocol):
         ...
 
     async def leave(self, city: str, message_id: str, application_id: str, kind: str, body: bytes) -> int:
-        """Number and leave a message at once; whoever reads on by numbers misses none. A second time changes nothing."""
+        """Number and leave a message at once; whoever reads on by numbers misses none. Twice changes nothing."""
         ...
 
 
