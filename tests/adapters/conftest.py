@@ -57,7 +57,7 @@ def code(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def city(code: str, inbox: Inbox, tmp_path: Path) -> AsyncIterator[SimulatedCity]:
-    settings = {"timeout_s": "5"}
+    settings = {"timeout_s": "15"}  # generous: 30 MB travel on a machine that others use too
     config: dict[str, Any] = {"pace_s": PACE_S}
     async with simulated_city(code, tmp_path, callback_url=inbox.url, config=config, settings=settings) as running:
         yield running
