@@ -66,6 +66,7 @@ def test_demo_carries_every_case_and_obeys_its_schema() -> None:
         assert journey["case_number"]
 
 
+@pytest.mark.slow
 def test_bench_intake_obeys_its_schema_and_loses_nothing() -> None:
     words = ("bench", "intake", "--json", "--rounds", "1", "--seconds", "0.5", "--cases", "0", "--database", "sqlite")
     found = document(tongban(*words, timeout_s=150))

@@ -74,6 +74,7 @@ def test_faults_are_named_with_their_place(samples: Path) -> None:
     assert tongban("normalize", str(samples / "440500.xml")).returncode == 64
 
 
+@pytest.mark.slow
 def test_bench_normalize_obeys_its_schema() -> None:
     done = tongban(
         *("bench", "normalize", "--items", "20", "--rounds", "1", "--rows", "120", "--searches", "12", "--json"),
