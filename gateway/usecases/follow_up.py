@@ -22,9 +22,10 @@ from gateway.evidence.recording import record
 from gateway.storage import cases, files, follow_ups, outbox
 from gateway.storage.compression import pack, unpack
 from gateway.storage.database import Database, Transaction
+from gateway.usecases.brought_files import brought_by
 from gateway.usecases.take_progress import fact
 from schemas.application import Material, StoredFile
-from schemas.errors import FieldProblem, FileUnknown, IdempotencyMismatch, StepNotAllowed
+from schemas.errors import IdempotencyMismatch, StepNotAllowed
 from schemas.message import FollowUp, FollowUpKind, MessageKind, OutboundFile, ProgressReport, Step
 from schemas.model import LongText, Model
 
@@ -130,18 +131,8 @@ def _check_step(case: cases.Case, step: Step) -> None:
 
 
 async def _files(tx: Transaction, who: Principal, given: Given) -> dict[str, StoredFile]:
-    ids = list(dict.fromkeys(str(file) for material in given.materials for file in material.files))
-    known = await files.by_ids(tx, ids) if ids else {}
-    unknown = [one for one in ids if one not in known or known[one][1] != who.caller]
-    if unknown:
-        raise FileUnknown(
-            "A referenced file was never uploaded by this caller.",
-            "引用的文件不存在，或不是由同一调用方上传的。",
-            errors=tuple(
-                FieldProblem("/materials", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown
-            ),
-        )
-    return {one: known[one][0] for one in ids}
+    ids = dict.fromkeys(str(file) for material in given.materials for file in material.files)
+    return await brought_by(tx, who.caller, list(ids))
 
 
 async def _record(

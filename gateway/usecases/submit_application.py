@@ -12,7 +12,6 @@ from gateway.domain.days import BEIJING, beijing_day
 from gateway.domain.lifecycle import Stage
 from gateway.domain.routing import Route, choose_route
 from gateway.evidence.chain import Data, Link, Tail, link, milliseconds
-from gateway.storage import files as stored_files
 from gateway.storage.cases import Case, event_values
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.compression import pack
@@ -20,12 +19,13 @@ from gateway.storage.database import Database
 from gateway.storage.intake import Intake
 from gateway.storage.items import Head
 from gateway.storage.outbox import Entry
+from gateway.usecases.brought_files import brought_by
 from gateway.usecases.parsing import parse
 from gateway.usecases.window_warnings import WindowWarnings
 from schemas.agreement import Mode
 from schemas.application import Application, StoredFile
 from schemas.application import Warning as Hint
-from schemas.errors import FieldProblem, FileUnknown, MaterialsIncomplete
+from schemas.errors import MaterialsIncomplete
 from schemas.message import MessageKind, OutboundFile, OutboundMessage, Step
 from schemas.service_item import ServiceItem
 
@@ -91,7 +91,7 @@ async def prepare(
             f"有 {len(problems)} 处缺项或不符，详见 errors。",
             errors=problems,
         )
-    files = await _files(db, application, who)
+    files = await brought_by(db, who.caller, [str(file_id) for file_id in application.file_ids()])
     body_sha256 = hashlib.sha256(raw).hexdigest()
     accepted_at_ms = milliseconds(now)
     case, links = _case(application, application_id, who, route, offered.head, accepted_at_ms, body_sha256)
@@ -109,23 +109,6 @@ async def prepare(
     )
     warnings = await context.warnings.get(db, application.collecting_city, offered, today)
     return Prepared(intake, application, files, route.item, warnings)
-
-
-async def _files(db: Database, application: Application, who: Principal) -> Mapping[str, StoredFile]:
-    ids = [str(file_id) for file_id in application.file_ids()]
-    if not ids:
-        return {}
-    known = await stored_files.by_ids(db, ids)
-    unknown = [file_id for file_id in ids if file_id not in known or known[file_id][1] != who.caller]
-    if unknown:
-        raise FileUnknown(
-            "A referenced file was never uploaded by this caller.",
-            "引用的文件不存在，或不是由同一调用方上传的。",
-            errors=tuple(
-                FieldProblem("/materials", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown
-            ),
-        )
-    return {file_id: file for file_id, (file, _) in known.items()}
 
 
 def _labelled(application: Application) -> list[tuple[UUID, str]]:

@@ -14,9 +14,10 @@ from gateway.evidence.recording import record
 from gateway.storage import cases, files, outbox
 from gateway.storage.compression import pack
 from gateway.storage.database import Transaction
+from gateway.usecases.brought_files import unknown_files
 from gateway.usecases.tell_progress import tell
 from schemas.application import StoredFile
-from schemas.errors import FieldProblem, FileUnknown, Invalid, StepNotAllowed
+from schemas.errors import FieldProblem, Invalid, StepNotAllowed
 from schemas.identifiers import case_number
 from schemas.message import Outcome, ProgressReport, RemoteFile, Step
 from schemas.model import LongText, Model
@@ -143,13 +144,7 @@ async def _attach(tx: Transaction, case: cases.Case, action: InboundStep) -> lis
     known = await files.by_ids(tx, ids)
     unknown = [file_id for file_id in ids if file_id not in known]
     if unknown:
-        raise FileUnknown(
-            "A result file is not here.",
-            "结果文件不存在。",
-            errors=tuple(
-                FieldProblem("/files", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown
-            ),
-        )
+        raise unknown_files("/files", unknown, "A result file is not here.", "结果文件不存在。")
     if ids:
         await tx.insert(cases.INSERT_CASE_FILES, [(case.application_id, "result", i, "") for i in ids])
     return [known[i][0] for i in ids]

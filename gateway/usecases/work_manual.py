@@ -19,9 +19,10 @@ from gateway.evidence.recording import record
 from gateway.storage import cases, files, manual_worklist, tray
 from gateway.storage.database import Transaction
 from gateway.storage.manual_worklist import Waiting
+from gateway.usecases.brought_files import unknown_files
 from gateway.usecases.take_progress import Taken, take_progress
 from schemas.application import StoredFile
-from schemas.errors import FieldProblem, FileUnknown, IdempotencyMismatch, Invalid, StepNotAllowed
+from schemas.errors import FieldProblem, IdempotencyMismatch, Invalid, StepNotAllowed
 from schemas.message import Outcome, ProgressReport, Step
 from schemas.model import LongText, Model, Moment, ShortText
 
@@ -218,12 +219,11 @@ async def _results(tx: Transaction, who: Principal, action: ManualStep) -> list[
     may_name = {i for i in ids if i in known and (known[i][1] == who.caller or who.role is Role.ADMIN)}
     unknown = [i for i in ids if i not in may_name]
     if unknown:
-        raise FileUnknown(
+        raise unknown_files(
+            "/files",
+            unknown,
             "A result file was never uploaded by this caller.",
             "结果文件不存在，或不是由同一调用方上传的。",
-            errors=tuple(
-                FieldProblem("/files", "file_unknown", f"file {i} is not here", f"没有文件 {i}") for i in unknown
-            ),
         )
     return [known[i][0] for i in ids]
 
