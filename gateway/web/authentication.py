@@ -7,7 +7,6 @@ costs more than the rest of a request.
 """
 
 import base64
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.domain.access import Principal, Role
 from gateway.evidence.keys import KeyRing
+from gateway.trust.strict_json import strict_object
 from schemas.errors import Unauthenticated
 
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type, no secret
@@ -127,20 +127,9 @@ def _segment(token: str, index: int) -> dict[str, Any]:
     try:
         raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
         canonical = base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == part
-        value = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        value = strict_object(raw)
+    except ValueError:
         raise _refuse("The token cannot be read.", "令牌无法解析。") from None
-    if not canonical or not isinstance(value, dict):
+    if not canonical:
         raise _refuse("The token cannot be read.", "令牌无法解析。")
     return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) != len(pairs):
-        raise ValueError("duplicate key")
-    return out
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")

@@ -13,7 +13,7 @@ from gateway.domain.access import Principal
 from gateway.web import problems
 from gateway.web.authentication import TokenVerifier
 from gateway.wiring import Services, new_id, now
-from schemas.errors import CrossCityError, Internal, MethodNotAllowed, NotFound, TooLarge, UnsupportedMedia
+from schemas.errors import CrossCityError, Internal, KeyMissing, MethodNotAllowed, NotFound, TooLarge, UnsupportedMedia
 
 log = structlog.get_logger()
 
@@ -22,6 +22,7 @@ APPLICATION_ID = web.RequestKey("APPLICATION_ID", str)
 """The case a request turned out to be about, for its log line."""
 Handler = Callable[[web.Request, Services], Awaitable[web.Response]]
 _JSON = {"Content-Type": "application/json"}
+_KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _VERIFIER: web.AppKey[list[Any]] = web.AppKey("VERIFIER", list)
 
@@ -46,6 +47,17 @@ def request_id(request: web.Request) -> str:
     """The caller's X-Request-ID if it is one, else a new number."""
     given = request.headers.get("X-Request-ID", "")
     return given if _REQUEST_ID.match(given) else new_id()
+
+
+def idempotency_key(request: web.Request) -> str:
+    """The Idempotency-Key header; KeyMissing where there is none that can be used."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not _KEY.match(key):
+        raise KeyMissing(
+            "Send an Idempotency-Key header of 1 to 200 visible ASCII characters, the same on every retry.",
+            "请在 Idempotency-Key 请求头中提供 1–200 个可见 ASCII 字符，重试时保持不变。",
+        )
+    return key
 
 
 def endpoint(name: str, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

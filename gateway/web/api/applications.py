@@ -12,8 +12,7 @@ from gateway.storage import cases
 from gateway.storage.intake import Intake, Taken
 from gateway.usecases import read_case, submit_application
 from gateway.usecases.submit_application import Prepared
-from gateway.web.api.follow_ups import idempotency_key
-from gateway.web.endpoint import APPLICATION_ID, authenticate, json_body, json_response
+from gateway.web.endpoint import APPLICATION_ID, authenticate, idempotency_key, json_body, json_response
 from gateway.wiring import Services, new_id, now
 from schemas.application import Warning as Hint
 from schemas.errors import IdempotencyMismatch, RequestError

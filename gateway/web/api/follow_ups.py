@@ -1,28 +1,12 @@
 """补正与撤回接口: what follows an application that was handed in."""
 
-import re
-
 from aiohttp import web
 
 from gateway.usecases.follow_up import Given, Noted, Supplement, Withdrawal, follow_up
 from gateway.usecases.parsing import parse
-from gateway.web.endpoint import APPLICATION_ID, authenticate, json_body, json_response
+from gateway.web.endpoint import APPLICATION_ID, authenticate, idempotency_key, json_body, json_response
 from gateway.wiring import Services, new_id, now
-from schemas.errors import KeyMissing
 from schemas.message import MessageKind
-
-_KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
-
-
-def idempotency_key(request: web.Request) -> str:
-    """The Idempotency-Key header; KeyMissing where there is none that can be used."""
-    key = request.headers.get("Idempotency-Key", "")
-    if not _KEY.match(key):
-        raise KeyMissing(
-            "Send an Idempotency-Key header of 1 to 200 visible ASCII characters, the same on every retry.",
-            "请在 Idempotency-Key 请求头中提供 1–200 个可见 ASCII 字符，重试时保持不变。",
-        )
-    return key
 
 
 async def supplement(request: web.Request, services: Services) -> web.Response:

@@ -1,7 +1,6 @@
 """手工办理接口: packets for cities without a system, and what people register about them."""
 
 import asyncio
-import re
 from pathlib import Path
 
 from aiohttp import web
@@ -14,11 +13,9 @@ from gateway.usecases import manual_packets, work_manual
 from gateway.usecases.parsing import parse
 from gateway.usecases.work_manual import Desk, ManualStep, Registration
 from gateway.web.api.catalogue import invalid_query, page_limit
-from gateway.web.endpoint import authenticate, json_body, json_response
+from gateway.web.endpoint import authenticate, idempotency_key, json_body, json_response
 from gateway.wiring import Services, new_id, now
-from schemas.errors import KeyMissing
 
-_KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -95,11 +92,7 @@ async def register(request: web.Request, services: Services) -> web.Response:
     """POST /v1/manual/{message_id}/steps: what a person learnt: a step, a parcel, or both."""
     who, desk = authenticate(request, services), _desk(services)
     work_manual.require_register(who, desk)
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not _KEY.match(key):
-        raise KeyMissing(
-            "An Idempotency-Key is 1 to 200 visible ASCII characters.", "幂等键为 1–200 个可见 ASCII 字符。"
-        )
+    key = idempotency_key(request) if "Idempotency-Key" in request.headers else None
     action = parse(ManualStep, await json_body(request))
     found = await manual_packets.packet(services.db, desk, who, request.match_info["message_id"])
     given = Registration(found.message_id, action, key, new_id())
