@@ -38,7 +38,7 @@ _FLAG = Annotated[bool, Parameter(negative=())]
 def demo(*, json: _FLAG = False, keep: _FLAG = False) -> int:
     """演示: carry cases from a Jieyang window to partner cities and back, with their files.
 
-    Starts a gateway (SQLite in a temporary folder) and five simulated cities, each with books of its own, on free
+    Starts a gateway (SQLite in a temporary folder) and seven simulated cities with our own office, each with books of its own, on free
     loopback ports. Exit 0 only if every case was decided and every file matched the partner's books. All data is
     演示数据 (invented).
 
@@ -107,7 +107,7 @@ def _plans(parties: Parties) -> list[Plan]:
 
 
 async def _demo(folder: Path, *, json: bool, keep: bool) -> int:
-    err.print("[bold]通办演示[/bold]：启动网关与五个模拟城市（全部为演示数据，均为虚构）…")
+    err.print("[bold]通办演示[/bold]：启动网关与七座模拟城市、本市业务系统（全部为演示数据，均为虚构）…")
     async with _running(folder) as running:
         plans = _plans(running.parties)
         journeys = await _carry_all(running.url, running.ring, running.parties, plans)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 err = Console(stderr=True)
-_FILE_WIDTH = 150
+_FILE_WIDTH = 190
 
 
 def print_json(document: object) -> None:
