@@ -39,8 +39,8 @@ def demo(*, json: _FLAG = False, keep: _FLAG = False) -> int:
     """演示: carry cases from a Jieyang window to partner cities and back, with their files.
 
     Starts a gateway (SQLite in a temporary folder), seven simulated cities and our own office, each with books of its
-    own, on free loopback ports. Exit 0 only if every case was decided and every file matched the partner's books. All data is
-    演示数据 (invented).
+    own, on free loopback ports. Exit 0 only if every case was decided and every file matched the partner's books. All
+    data is 演示数据 (invented).
 
     Parameters
     ----------
