@@ -10,11 +10,13 @@ from typing import Any
 
 import aiohttp
 
-from gateway.cli.running import issue_token, run_gateway
+from gateway.cli.calling import issue_token
+from gateway.cli.running import run_gateway
 from gateway.cli.seed import load
+from gateway.clock import new_id
 from gateway.domain.access import Role
 from gateway.settings import Settings
-from gateway.wiring import Services, new_id
+from gateway.wiring import Services
 
 
 @dataclass

@@ -28,6 +28,7 @@ from gateway.cli.export import write_xlsx
 from gateway.cli.normalize import reading
 from gateway.cli.opening import open_database
 from gateway.cli.output import err, print_json, print_table
+from gateway.clock import now
 from gateway.domain.days import beijing_day
 from gateway.settings import Settings
 from gateway.storage import imports as stored
@@ -39,7 +40,7 @@ from gateway.usecases.normalise_file import counted, dialect_from_file, dialect_
 from gateway.usecases.publish_catalogue import Published
 from gateway.usecases.publish_catalogue import publish as publish_import
 from gateway.usecases.read_profiles import overrides, read_profiles
-from gateway.wiring import adapter_context, now
+from gateway.wiring import adapter_context
 from schemas.errors import DialectMissing, NotFound
 
 app = App(name="catalogue", help="事项目录: import a city's catalogue, publish it, see what must be mended.")

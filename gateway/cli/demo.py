@@ -15,11 +15,11 @@ from cyclopts import Parameter
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gateway.cli import demo_catalogues
+from gateway.cli.calling import Api, api, issue_token
 from gateway.cli.demo_catalogues import Imported
 from gateway.cli.journeys import Journey, Plan, carry
 from gateway.cli.output import err, print_json, print_table
 from gateway.cli.processes import Parties, gateway_process, require_simulators, robot_clerks, simulated_cities
-from gateway.cli.running import Api, api, issue_token
 from gateway.cli.seed import load
 from gateway.domain.access import Role
 from gateway.evidence.keys import KeyRing, new_ring

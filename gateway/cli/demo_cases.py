@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.wiring import now
+from gateway.clock import now
 from schemas.agreement import Mode
 from schemas.service_item import ServiceItem
 from schemas.service_item_codes import Necessity

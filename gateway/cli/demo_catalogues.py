@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from adapters.normalization.report import CatalogueReport
+from gateway.cli.calling import Api
 from gateway.cli.opening import open_database
 from gateway.cli.output import print_table
 from gateway.cli.processes import ROOT
-from gateway.cli.running import Api
+from gateway.clock import now
 from gateway.domain.days import beijing_day
 from gateway.settings import Settings
 from gateway.storage.database import Database
@@ -18,7 +19,6 @@ from gateway.usecases.import_catalogue import ImportSource, import_catalogue
 from gateway.usecases.normalise_file import counted, dialect_of, normalised
 from gateway.usecases.publish_catalogue import publish
 from gateway.usecases.read_profiles import read_profiles
-from gateway.wiring import now
 
 FILES = {"440500": "440500.xml", "360700": "360700.xlsx"}
 """City → the sample that tests/simulators/catalogues.py writes."""

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from cyclopts import App, Parameter
 
+from gateway.cli.calling import Api, with_api
 from gateway.cli.export import write_csv, write_xlsx
 from gateway.cli.output import print_json, print_table
-from gateway.cli.running import Api, with_api
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.domain.days import BEIJING
 from gateway.domain.matching import Candidate, Decision
@@ -25,7 +26,6 @@ from gateway.storage.migrate import upgrade
 from gateway.storage.postgresql import PostgresDatabase
 from gateway.storage.sqlite import SqliteDatabase
 from gateway.usecases.match_items import Verdict, decide, propose
-from gateway.wiring import now
 from schemas.agreement import Mode
 
 app = App(name="items", help="事项: differences, duty sheets, and which items of two cities are the same.")

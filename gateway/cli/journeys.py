@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.cli.calling import Api
 from gateway.cli.demo_cases import application, pdf
-from gateway.cli.running import Api
-from gateway.wiring import new_id
+from gateway.clock import new_id
 from schemas.agreement import Mode
 from schemas.service_item import ServiceItem
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from gateway.cli.calling import Api, with_api
 from gateway.cli.output import err, print_json, print_table
-from gateway.cli.running import Api, with_api
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.domain.days import BEIJING
 from gateway.settings import Settings
 from gateway.usecases.work_manual import CLERK_STEPS
-from gateway.wiring import now
 from schemas.errors import FieldProblem, Invalid
 from schemas.message import Outcome, Step
 

@@ -14,12 +14,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from adapters.normalization.normalize import Normalized
 from adapters.normalization.report import CatalogueReport
 from gateway.cli.output import err, print_table
+from gateway.clock import now
 from gateway.domain.days import beijing_day
 from gateway.settings import Settings
 from gateway.usecases.normalise_file import Progress as Told
 from gateway.usecases.normalise_file import counted, dialect_from_file, normalised
 from gateway.usecases.read_profiles import overrides
-from gateway.wiring import now
 
 _SHOWN_FIELDS = 12
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from gateway.cli.calling import Api, with_api
 from gateway.cli.output import print_json, print_table
-from gateway.cli.running import Api, with_api
 from gateway.domain.access import Role
 from gateway.settings import Settings
 

@@ -8,11 +8,11 @@ from cyclopts import Parameter
 
 from gateway.cli.opening import open_database
 from gateway.cli.output import print_json, print_table
+from gateway.clock import now
 from gateway.settings import Settings
 from gateway.usecases.load_seeds import Loaded, load_seeds
 from gateway.usecases.read_profiles import read_profiles
 from gateway.usecases.read_seeds import read_seeds
-from gateway.wiring import now
 
 
 def seed(folder: Path | None = None, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:

@@ -4,8 +4,8 @@ import sys
 
 from cyclopts import App
 
+from gateway.cli.calling import issue_token
 from gateway.cli.output import err
-from gateway.cli.running import issue_token
 from gateway.domain.access import Role
 from gateway.evidence.keys import load_keys
 from gateway.settings import Settings

@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from gateway.cli.opening import open_database
 from gateway.cli.output import print_json, print_table
+from gateway.clock import now
 from gateway.domain.days import BEIJING
 from gateway.settings import Settings
 from gateway.storage.database import Database
@@ -21,7 +22,6 @@ from gateway.usecases.refresh_revocation import Refreshed
 from gateway.usecases.trust_folder import keeps_sealers, read_folder
 from gateway.usecases.trust_parts import Kind, guess_kind, read_part
 from gateway.usecases.trust_store import Change, Generation, Given
-from gateway.wiring import now
 from schemas.errors import Invalid, NotFound
 
 app = App(name="trust", help="信任库: anchors, authorities, revocation lists, seal makers and issuers of tokens.")

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from gateway.cli.opening import open_database
 from gateway.cli.output import err, print_json, print_table
+from gateway.clock import now
 from gateway.domain.days import BEIJING
 from gateway.settings import Settings
 from gateway.trust.judging import Judging
@@ -20,7 +21,6 @@ from gateway.usecases import trust_store
 from gateway.usecases.pdf_process import PdfProcesses, verify_file
 from gateway.usecases.trust_folder import trust_folder
 from gateway.usecases.trust_store import EMPTY
-from gateway.wiring import now
 from schemas.errors import Invalid, NotFound
 from schemas.verification import Check, CheckStatus, Indication, Report
 

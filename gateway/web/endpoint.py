@@ -9,10 +9,11 @@ import orjson
 import structlog
 from aiohttp import web
 
+from gateway.clock import new_id, now
 from gateway.domain.access import Principal
 from gateway.web import problems
 from gateway.web.authentication import TokenVerifier
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.errors import CrossCityError, Internal, KeyMissing, MethodNotAllowed, NotFound, TooLarge, UnsupportedMedia
 
 log = structlog.get_logger()

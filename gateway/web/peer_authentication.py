@@ -8,10 +8,11 @@ from aiohttp import web
 from adapters.peer_words import VERSIONS
 from adapters.signing import http_signature
 from adapters.signing.http_signature import Request, Verified, body_differs
+from gateway.clock import now
 from gateway.evidence.chain import milliseconds
 from gateway.storage.peers import Nonce
 from gateway.web.endpoint import APPLICATION_ID
-from gateway.wiring import Services, now
+from gateway.wiring import Services
 from schemas.errors import TooLarge, Unauthenticated, UnsupportedMedia, VersionNotSpoken
 
 _BODY_FACTOR = 4

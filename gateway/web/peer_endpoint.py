@@ -7,9 +7,9 @@ from aiohttp import web
 
 from adapters.signing import http_signature
 from adapters.signing.http_signature import Response
+from gateway.clock import now
 from gateway.web.endpoint import SERVICES, Handler, endpoint
 from gateway.web.peer_authentication import PEER, as_signed
-from gateway.wiring import now
 
 _DIGEST = "Content-Digest"
 

@@ -1,10 +1,11 @@
-"""装配: the composition root. Opens everything one gateway process is made of, and owns its clock."""
+"""装配: the composition root. Opens everything one gateway process is made of."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from adapters.registry import build_adapters
+from gateway.clock import new_id, now_ms
 from gateway.delivery.fetching_messages import message_fetchers
 from gateway.delivery.lease import Lease
 from gateway.delivery.peers import Peers
@@ -18,12 +19,11 @@ from gateway.storage.sqlite import SqliteDatabase
 from gateway.storage.tray import StoredTray
 from gateway.telemetry import Metrics
 from gateway.usecases.read_profiles import is_called, read_profiles
-from gateway.wiring.clock import new_id, now, now_ms
 from gateway.wiring.context import adapter_context, open_keys
 from gateway.wiring.delivering import build_delivery
 from gateway.wiring.services import Services
 
-__all__ = ["Services", "adapter_context", "new_id", "now", "now_ms", "open_services"]
+__all__ = ["Services", "adapter_context", "open_services"]
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import structlog
 
 from adapters.contract import AdapterContext, RequestSigner
+from gateway.clock import now
 from gateway.evidence.jws import RawSigner
 from gateway.evidence.keys import KeyRing, current_kid, load_keys, new_ring
 from gateway.settings import Settings, secret
 from gateway.storage.files import FileStore
 from gateway.storage.tray import StoredTray
-from gateway.wiring.clock import now
 
 log = structlog.get_logger()
 

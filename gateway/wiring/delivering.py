@@ -1,6 +1,7 @@
 """装配投递: lanes, collectors and the other background work of one process."""
 
 from adapters.profile import CityProfile
+from gateway.clock import new_id, now, now_ms
 from gateway.delivery.attempt import Policy
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.collection import Collector
@@ -13,7 +14,6 @@ from gateway.domain.backoff import DEFAULT_DELAYS_S
 from gateway.settings import Settings
 from gateway.storage import breakers
 from gateway.usecases.reconcile import Reconciling
-from gateway.wiring.clock import new_id, now, now_ms
 from gateway.wiring.services import Services
 
 

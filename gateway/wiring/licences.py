@@ -6,6 +6,7 @@ from contextlib import suppress
 import structlog
 
 from adapters.licence_source_rest import RestLicenceSource
+from gateway.clock import new_id, now
 from gateway.settings import Settings, secret
 from gateway.storage import trust, verifications
 from gateway.storage.database import Database
@@ -18,7 +19,6 @@ from gateway.usecases.pdf_process import PdfProcesses
 from gateway.usecases.read_licence_sources import read_licence_sources
 from gateway.usecases.verifier import Verifier
 from gateway.usecases.verify_licence import Desk
-from gateway.wiring.clock import new_id, now
 
 log = structlog.get_logger()
 

@@ -9,6 +9,7 @@ import structlog
 from adapters.contract import Adapter
 from adapters.profile import CityProfile
 from adapters.via_rules import served
+from gateway.clock import new_id, now, now_ms
 from gateway.delivery.attempt import Sendable
 from gateway.delivery.breaker import Breaker
 from gateway.delivery.collection import Collector
@@ -37,7 +38,6 @@ from gateway.usecases.follow_up import load_follow_up
 from gateway.usecases.parsing import parse
 from gateway.usecases.tell_progress import told_report
 from gateway.usecases.window_warnings import WindowWarnings
-from gateway.wiring.clock import new_id, now, now_ms
 from gateway.wiring.licences import Licences
 from schemas.application import Application
 from schemas.message import MessageKind, OutboundMessage

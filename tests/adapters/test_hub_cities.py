@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.clock import new_id, now
 from gateway.domain.access import Role
 from gateway.storage.sql import SQL
-from gateway.wiring import new_id, now
 from schemas.errors import PartnerProtocol, PartnerUnavailable
 from tests.adapters.hub_world import BEHIND, HUB, INBOUND_SECRET, HubWorld, hub_world
 from tests.adapters.messages import message_to

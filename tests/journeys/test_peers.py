@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.domain.days import beijing_day
 from gateway.storage.sql import SQL
 from gateway.usecases.fetch_catalogue import fetch, fetched
 from gateway.usecases.normalise_file import dialect_of
-from gateway.wiring import now
 from schemas.errors import SourceUnreadable
 from tests.gateways import Gateway
 from tests.journeys.peer_world import (

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.cli.calling import issue_token
 from gateway.cli.processes import gateway_process
-from gateway.cli.running import issue_token
 from gateway.cli.seed import load
 from gateway.domain.access import Role
 from gateway.settings import Settings

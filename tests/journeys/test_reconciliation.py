@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from gateway.cli.processes import process
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.domain.days import beijing_day
 from gateway.storage.sql import SQL
-from gateway.wiring import now
 from tests.gateways import Gateway, running_gateway, settings_for
 from tests.journeys.peer_world import free_port
 from tests.journeys.world import read_books, until

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.domain.days import beijing_day
 from gateway.storage.sql import SQL
-from gateway.wiring import now
 from tests.gateways import Gateway
 from tests.journeys.peer_world import (
     A,

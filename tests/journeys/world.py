@@ -15,9 +15,9 @@ from typing import Any
 
 import aiohttp
 
+from gateway.cli.calling import issue_token
 from gateway.cli.demo_cases import application
 from gateway.cli.processes import PARTNERS, ROOT, Parties, gateway_process, simulated_cities
-from gateway.cli.running import issue_token
 from gateway.cli.seed import load
 from gateway.domain.access import Role
 from gateway.evidence.keys import KeyRing, new_ring

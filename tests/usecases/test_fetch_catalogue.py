@@ -14,9 +14,9 @@ from aiohttp import web
 from adapters.contract import AdapterContext
 from adapters.profile import load_profile
 from gateway.cli.processes import ROOT
+from gateway.clock import now
 from gateway.usecases.fetch_catalogue import fetch, fetched
 from gateway.usecases.normalise_file import dialect_of
-from gateway.wiring import now
 from schemas.errors import CrossCityError, Internal, PartnerUnavailable, SourceUnreadable
 
 TODAY = date(2026, 11, 24)

@@ -12,6 +12,7 @@ import pytest
 
 from adapters.licence_source import LicenceSourceProfile, LicenceWanted
 from adapters.licence_source_rest import RestLicenceSource
+from gateway.clock import now
 from gateway.storage.database import Database
 from gateway.trust.judging import Judging
 from gateway.trust.policy import POLICIES
@@ -22,7 +23,6 @@ from gateway.usecases.fetch_licence import LicenceSources
 from gateway.usecases.refresh_revocation import Answer, Unusable, http_get, is_due, refresh
 from gateway.usecases.trust_parts import Kind, read_part
 from gateway.usecases.trust_store import Change, Given
-from gateway.wiring import now
 from schemas.errors import NotFound, PartnerProtocol, PartnerRefused, PartnerUnavailable
 from schemas.verification import Indication, SubIndication
 from tests.domain.test_licences import identifier

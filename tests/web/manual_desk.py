@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.processes import ROOT
+from gateway.clock import new_id, now
 from gateway.domain.access import Role
-from gateway.wiring import new_id, now
 from tests.gateways import Answer, Gateway, running_gateway, settings_for
 from tests.web.conftest import body
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from yarl import URL
 
-from gateway.wiring import new_id, now
+from gateway.clock import new_id, now
 from schemas.message import OutboundMessage
 from tests.gateways import Gateway
 from tests.journeys.peer_world import A, B, application_to, make_sides, peer_secrets, started, write_profiles

@@ -10,11 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.profile import Inbound
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.evidence.jws import Signer
 from gateway.evidence.keys import jwk
 from gateway.evidence.receipts import ReceiptContent, ReceiptSigner
-from gateway.wiring import now, open_services
+from gateway.wiring import open_services
 from schemas.errors import AlreadyRunning
 from tests.gateways import Gateway, running_gateway, settings_for
 from tests.web.conftest import body

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import new_id
 from gateway.domain.access import Role
 from gateway.evidence.keys import create_key
 from gateway.evidence.receipts import read_receipt
-from gateway.wiring import new_id
 from schemas.agreement import Mode
 from tests.gateways import Answer, Gateway
 from tests.web.conftest import body, rows, seeded

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.wiring import new_id, now
+from gateway.clock import new_id, now
 from tests.gateways import Answer, Gateway
 from tests.web.conftest import body, rows
 from tests.web.test_applications import problem

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import new_id, now
 from gateway.domain.access import Role
 from gateway.storage import outbox
 from gateway.storage.sql import SQL
 from gateway.usecases.take_progress import take_progress
-from gateway.wiring import new_id, now
 from schemas.message import FollowUp, MessageKind, ProgressReport, Step
 from tests.gateways import Answer, Gateway
 from tests.web.conftest import body, rows

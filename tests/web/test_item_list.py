@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import now
 from gateway.domain.days import beijing_day
 from gateway.storage.catalogue import generation, load
-from gateway.wiring import now
 from schemas.message import OutboundMessage
 from schemas.service_item import ItemStatus
 from tests.gateways import Gateway

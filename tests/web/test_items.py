@@ -5,13 +5,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from gateway.clock import now
 from gateway.domain.matching import Decision
 from gateway.storage import catalogue
 from gateway.storage.sql import SQL
 from gateway.usecases.import_catalogue import ImportedRow
 from gateway.usecases.match_items import Verdict, decide
 from gateway.web.published_schemas import MODELS
-from gateway.wiring import now
 from schemas.service_item import ServiceItem
 from tests.gateways import Gateway
 from tests.storage.catalogues import put

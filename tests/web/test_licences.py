@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import new_id, now
 from gateway.domain.access import Role
 from gateway.trust.snapshot import Purpose
 from gateway.usecases import trust_store
 from gateway.usecases.trust_parts import Kind, read_part
 from gateway.usecases.trust_store import Change, Given
-from gateway.wiring import new_id, now
 from tests.domain.test_licences import TYPE, identifier
 from tests.gateways import Answer, Gateway, running_gateway, settings_for
 from tests.trust.office.ofd import Office, Sealing, packed, sealed

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import now
 from gateway.domain.access import Role
-from gateway.wiring import now
 from schemas.agreement import Mode
 from tests.gateways import Answer, Gateway
 from tests.web.conftest import body

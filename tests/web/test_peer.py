@@ -11,8 +11,8 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from gateway.clock import new_id, now
 from gateway.evidence.receipts import read_receipt
-from gateway.wiring import new_id, now
 from tests.journeys.peer_world import (
     A,
     B,

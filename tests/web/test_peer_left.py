@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.peer_words import body_sha256
+from gateway.clock import new_id, now
 from gateway.domain.access import Role
 from gateway.domain.days import beijing_day
-from gateway.wiring import new_id, now
 from tests.gateways import Gateway
 from tests.journeys.peer_world import (
     A,

@@ -8,10 +8,10 @@ from typing import Any
 import jsonschema
 
 from gateway.cli.processes import ROOT
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.domain.days import beijing_day
 from gateway.domain.lifecycle import Stage
-from gateway.wiring import now
 from tests.gateways import Gateway, running_gateway, settings_for
 from tests.usecases.lists import put_case
 from tests.web.conftest import body

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.clock import now
 from gateway.domain.days import beijing_day
-from gateway.wiring import now
 from tests.journeys.peer_world import A, B
 from tests.web.peer_caller import Peer, peer_of
 

@@ -29,8 +29,8 @@ from gateway.cli.bench.verifying import Options as VerifyOptions
 from gateway.cli.bench.verifying import measure as measure_verifying
 from gateway.cli.output import err, print_json, print_table
 from gateway.cli.processes import process, require_simulators
+from gateway.clock import now
 from gateway.settings import Settings
-from gateway.wiring import now
 
 app = App(name="bench", help="测量: measurements against live servers in other processes.")
 _COLUMNS = (

@@ -15,9 +15,9 @@ import orjson
 from rich.progress import Progress
 
 from gateway.cli.bench.records import SUBJECTS, rows
+from gateway.cli.calling import issue_token
 from gateway.cli.output import err
 from gateway.cli.processes import ROOT, gateway_process
-from gateway.cli.running import issue_token
 from gateway.domain.access import Role
 from gateway.evidence.keys import new_ring
 from gateway.settings import Settings

@@ -22,16 +22,16 @@ import orjson
 from rich.progress import Progress
 
 from gateway.cli.bench.measuring import cpu_s, load, rss_mb
+from gateway.cli.calling import issue_token
 from gateway.cli.demo_cases import application
 from gateway.cli.output import err
 from gateway.cli.processes import SIMULATED, Parties, gateway_process, process, simulated_cities
-from gateway.cli.running import issue_token
 from gateway.cli.seed import load as load_seeds
+from gateway.clock import new_id
 from gateway.domain.access import Role
 from gateway.evidence.keys import new_ring
 from gateway.settings import Settings
 from gateway.usecases.read_seeds import read_seeds
-from gateway.wiring import new_id
 from schemas.agreement import Mode
 
 _BODY_BYTES = 4096

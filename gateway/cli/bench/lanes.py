@@ -24,14 +24,14 @@ from rich.progress import Progress
 
 from gateway.cli.bench.many_cities import SECRET, bodies, codes, write_seeds
 from gateway.cli.bench.measuring import cpu_s, load, percentile, rss_mb
+from gateway.cli.calling import issue_token
 from gateway.cli.output import err
 from gateway.cli.processes import gateway_process, process
-from gateway.cli.running import issue_token
 from gateway.cli.seed import load as load_seeds
+from gateway.clock import new_id, now_ms
 from gateway.domain.access import Role
 from gateway.evidence.keys import new_ring
 from gateway.settings import Settings
-from gateway.wiring import new_id, now_ms
 
 _TIMEOUT_S = 5.0
 _WARM_S = 3.0

@@ -21,16 +21,16 @@ import orjson
 from rich.progress import Progress
 
 from gateway.cli.bench.measuring import cpu_s, load
+from gateway.cli.calling import issue_token
 from gateway.cli.demo_cases import application
 from gateway.cli.output import err
 from gateway.cli.processes import gateway_process
-from gateway.cli.running import issue_token
 from gateway.cli.seed import load as load_seeds
+from gateway.clock import new_id
 from gateway.domain.access import Role
 from gateway.evidence.keys import KeyRing, new_ring
 from gateway.settings import Settings
 from gateway.usecases.read_seeds import read_seeds
-from gateway.wiring import new_id
 from schemas.agreement import Mode
 
 _OURS, _THEIRS = "445200", "350600"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli.bench.measuring import cpu_s, load
+from gateway.cli.calling import issue_token
 from gateway.cli.processes import ROOT, gateway_process
-from gateway.cli.running import issue_token
+from gateway.clock import now
 from gateway.domain.access import Role
 from gateway.evidence.keys import new_ring
 from gateway.settings import Settings
@@ -20,7 +21,6 @@ from gateway.trust.snapshot import Purpose
 from gateway.usecases import trust_store
 from gateway.usecases.trust_folder import read_folder
 from gateway.usecases.trust_store import Change, Given
-from gateway.wiring import now
 from schemas.errors import Internal
 
 _ITEM = "002017900002"

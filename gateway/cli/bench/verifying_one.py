@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gateway.clock import now
 from gateway.trust.judging import Judging
 from gateway.trust.policy import DEFAULT
 from gateway.trust.snapshot import TrustSnapshot
 from gateway.trust.verify import verify
 from gateway.usecases.trust_folder import trust_folder
 from gateway.usecases.verifier import Verifier, content_of
-from gateway.wiring.clock import now
 
 _TICK_S = 0.002
 

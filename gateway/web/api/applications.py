@@ -6,6 +6,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from gateway.clock import new_id, now
 from gateway.domain.access import Principal
 from gateway.evidence.chain import timestamp
 from gateway.storage import cases
@@ -13,7 +14,7 @@ from gateway.storage.intake import Intake, Taken
 from gateway.usecases import read_case, submit_application
 from gateway.usecases.submit_application import Prepared
 from gateway.web.endpoint import APPLICATION_ID, authenticate, idempotency_key, json_body, json_response
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.application import Warning as Hint
 from schemas.errors import IdempotencyMismatch, RequestError
 

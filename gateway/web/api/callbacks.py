@@ -5,12 +5,13 @@ from datetime import datetime
 from aiohttp import web
 
 from adapters.contract import CallbackRequest
+from gateway.clock import new_id, now
 from gateway.evidence.chain import milliseconds
 from gateway.storage import cases
 from gateway.storage.database import Transaction
 from gateway.usecases.take_progress import Taken, take_progress
 from gateway.web.endpoint import APPLICATION_ID, json_response
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.errors import NotFound, Unauthenticated
 from schemas.message import ProgressReport
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import orjson
 from aiohttp import web
 
+from gateway.clock import now
 from gateway.domain.days import beijing_day
 from gateway.domain.item_changes import item_changes
 from gateway.domain.item_words import Filter, terms
@@ -16,7 +17,7 @@ from gateway.storage import items as stored_items
 from gateway.storage.items import Head, HistoryEntry, Stored
 from gateway.web.conditional import caching, entity_tag, not_modified
 from gateway.web.endpoint import authenticate, json_response
-from gateway.wiring import Services, now
+from gateway.wiring import Services
 from schemas.agreement import Mode
 from schemas.errors import FieldProblem, Invalid, NotFound
 from schemas.model import Provenance

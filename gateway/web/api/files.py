@@ -6,11 +6,12 @@ from uuid import UUID
 
 from aiohttp import web
 
+from gateway.clock import new_id, now
 from gateway.domain.access import CaseScope, Principal, Role, not_found, require_role, require_see
 from gateway.evidence.chain import milliseconds
 from gateway.storage import files as stored
 from gateway.web.endpoint import authenticate, json_response
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.application import StoredFile
 from schemas.errors import CrossCityError, FieldProblem, Invalid, NotFound, TooLarge
 

@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
+from gateway.clock import new_id, now
 from gateway.usecases.follow_up import Given, Noted, Supplement, Withdrawal, follow_up
 from gateway.usecases.parsing import parse
 from gateway.web.endpoint import APPLICATION_ID, authenticate, idempotency_key, json_body, json_response
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.message import MessageKind
 
 

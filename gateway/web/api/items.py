@@ -6,6 +6,7 @@ from typing import NoReturn
 import orjson
 from aiohttp import web
 
+from gateway.clock import now
 from gateway.domain.days import beijing_day
 from gateway.domain.differences import differences as compare
 from gateway.domain.duty_sheet import duty_sheet as make_duty_sheet
@@ -15,7 +16,7 @@ from gateway.usecases.match_items import counterpart
 from gateway.web import published_schemas
 from gateway.web.conditional import body_tag, held_tags
 from gateway.web.endpoint import authenticate
-from gateway.wiring import Services, now
+from gateway.wiring import Services
 from schemas.agreement import Agreement, Mode
 from schemas.errors import AgreementExpired, AgreementMissing, FieldProblem, Invalid, NotFound
 from schemas.service_item import ServiceItem

@@ -7,6 +7,7 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import ValidationError
 
+from gateway.clock import new_id, now
 from gateway.domain.access import Role, not_found, require_role
 from gateway.evidence.chain import milliseconds
 from gateway.storage import files as stored
@@ -18,7 +19,7 @@ from gateway.web import problems
 from gateway.web.api.catalogue import invalid_query, page_limit
 from gateway.web.api.files import file_name
 from gateway.web.endpoint import APPLICATION_ID, authenticate, json_body, json_response, request_id
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.application import StoredFile
 from schemas.errors import CrossCityError, FieldProblem, Invalid, TooLarge
 from schemas.licence_check import CheckMany, CheckOne, LicenceToCheck, PolicyName, UsePurpose, Verification

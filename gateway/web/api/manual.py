@@ -6,6 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters.profile import Transport
+from gateway.clock import new_id, now
 from gateway.domain.access import Principal, Role, not_found, require_role
 from gateway.storage import manual_worklist
 from gateway.storage.manual_worklist import Waiting
@@ -14,7 +15,7 @@ from gateway.usecases.parsing import parse
 from gateway.usecases.work_manual import Desk, ManualStep, Registration
 from gateway.web.api.catalogue import invalid_query, page_limit
 from gateway.web.endpoint import authenticate, idempotency_key, json_body, json_response
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 

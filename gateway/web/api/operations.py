@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from gateway.clock import new_id, now
 from gateway.domain.access import Principal, Role, not_found, require_role
 from gateway.evidence.chain import milliseconds
 from gateway.storage import cases, outbox
@@ -11,7 +12,7 @@ from gateway.usecases.settle_held import settle_held
 from gateway.usecases.work_inbound import InboundStep, Office
 from gateway.web.api.catalogue import page_limit
 from gateway.web.endpoint import authenticate, json_body, json_response
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 
 
 def _admin(request: web.Request, services: Services) -> Principal:

@@ -7,6 +7,7 @@ import orjson
 from aiohttp import web
 
 from adapters.peer_words import VERSIONS, caller
+from gateway.clock import new_id, now
 from gateway.domain.access import not_found
 from gateway.domain.days import beijing_day
 from gateway.evidence.chain import milliseconds
@@ -18,7 +19,7 @@ from gateway.web.api.catalogue import invalid_query, page_limit
 from gateway.web.api.follow_ups import noted_view
 from gateway.web.endpoint import json_response
 from gateway.web.peer_authentication import about, authenticate_peer, signed_json
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.peer import GatewayDescription
 
 CAPABILITIES = (

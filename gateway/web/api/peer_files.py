@@ -8,6 +8,7 @@ from aiohttp import web
 
 from adapters.peer_words import caller
 from adapters.signing.http_signature import body_differs, content_digest
+from gateway.clock import now
 from gateway.domain.access import not_found
 from gateway.evidence.chain import milliseconds
 from gateway.storage import files as stored
@@ -15,7 +16,7 @@ from gateway.web.api.files import file_name
 from gateway.web.api.peer import identity
 from gateway.web.endpoint import json_response
 from gateway.web.peer_authentication import PEER, authenticate_peer
-from gateway.wiring import Services, now
+from gateway.wiring import Services
 from schemas.application import StoredFile
 from schemas.errors import IdempotencyMismatch, TooLarge
 

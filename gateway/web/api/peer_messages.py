@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from gateway.clock import new_id, now
 from gateway.storage import peers
 from gateway.usecases.answer_left_message import answer_message
 from gateway.usecases.parsing import parse
@@ -12,7 +13,7 @@ from gateway.web.api.catalogue import page_limit
 from gateway.web.api.peer import identity, number_after
 from gateway.web.endpoint import json_response
 from gateway.web.peer_authentication import authenticate_peer, signed_json
-from gateway.wiring import Services, new_id, now
+from gateway.wiring import Services
 from schemas.peer import MessageAnswer
 
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from aiohttp import web
 from pydantic import Field
 
+from gateway.clock import now
 from gateway.domain.access import Role, not_found, require_role
 from gateway.domain.days import beijing_day
 from gateway.storage import reconciliation
@@ -14,7 +15,7 @@ from gateway.usecases.reconcile_acts import Acting, FindingAct, act_on
 from gateway.usecases.reconcile_view import findings_view, run_view
 from gateway.web.api.catalogue import invalid_query, page_limit, query_city
 from gateway.web.endpoint import authenticate, json_body, json_response
-from gateway.wiring import Services, now
+from gateway.wiring import Services
 from schemas.errors import FieldProblem, Invalid
 from schemas.identifiers import DivisionCode
 from schemas.model import Model
